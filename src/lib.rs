@@ -1,0 +1,2 @@
+//! The driver; its entry follows.
+#![no_std]
