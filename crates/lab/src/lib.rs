@@ -1,1 +1,18 @@
-//! Placeholder.
+//! The lab: a strict model of NT, KMDF and NDIS on Linux that maps a compiled light filter (`.sys`) and judges it by
+//! the numbered rules of the contract.
+//!
+//! The lab is one [`kernel::Kernel`] at a time in a process: the functions that a driver imports have no context
+//! argument, so they find it by [`kernel::kernel`]. Rules of the house:
+//!
+//! * A model's mutex is never held while the driver is called.
+//! * Every call into the driver goes through [`thread::call_driver`], which sets the IRQL, keeps the call stack for
+//!   reports and checks on return that IRQL and locks are as they were.
+//! * Every function that a driver can import is `unsafe extern "win64"`, listed in its module's `EXPORTS`, and starts
+//!   with [`thread::enter`], which checks its IRQL.
+//! * What is wrong goes to [`judge::Judge`], by rule.
+#![allow(unsafe_code)]
+
+pub mod clock;
+pub mod judge;
+pub mod kernel;
+pub mod thread;

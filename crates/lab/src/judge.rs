@@ -1,0 +1,200 @@
+//! The judge: the numbered rules of the contract, how often each was evaluated, and what to do when one breaks.
+//!
+//! A violation ends the run by default: the report goes to standard error (and as JSON to a file where one was asked
+//! for) and the process exits with [`EXIT_VIOLATION`], since a driver that broke the contract cannot be trusted to
+//! unwind. Rules are cited as `V05`; their wording is in `docs/contract.md`.
+
+use std::{
+    fmt,
+    path::PathBuf,
+    sync::{
+        Mutex,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+};
+
+use serde::Serialize;
+
+use crate::thread;
+
+/// Exit status of a process whose driver broke a rule.
+pub const EXIT_VIOLATION: i32 = 70;
+
+/// How many rules there are; they are numbered from 1.
+pub const RULES: usize = 49;
+
+/// A rule of the contract, by number (1 to [`RULES`]).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Rule(u8);
+
+impl Rule {
+    /// The rule of this number, or none where there is no such rule.
+    pub const fn new(number: u8) -> Option<Self> {
+        if number >= 1 && number as usize <= RULES { Some(Self(number)) } else { None }
+    }
+
+    /// Its number.
+    pub const fn number(self) -> u8 {
+        self.0
+    }
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "V{:02}", self.0)
+    }
+}
+
+impl fmt::Debug for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+macro_rules! rules {
+    ($($name:ident = $n:literal),* $(,)?) => {
+        /// The rules by name.
+        pub mod rule {
+            use super::Rule;
+            $(#[doc = concat!("Rule ", $n, ".")] pub const $name: Rule = Rule($n);)*
+        }
+    };
+}
+
+rules! {
+    V01 = 1, V02 = 2, V03 = 3, V04 = 4, V05 = 5, V06 = 6, V07 = 7, V08 = 8, V09 = 9, V10 = 10, V11 = 11, V12 = 12,
+    V13 = 13, V14 = 14, V15 = 15, V16 = 16, V17 = 17, V18 = 18, V19 = 19, V20 = 20, V21 = 21, V22 = 22, V23 = 23,
+    V24 = 24, V25 = 25, V26 = 26, V27 = 27, V28 = 28, V29 = 29, V30 = 30, V31 = 31, V32 = 32, V33 = 33, V34 = 34,
+    V35 = 35, V36 = 36, V37 = 37, V38 = 38, V39 = 39, V40 = 40, V41 = 41, V42 = 42, V43 = 43, V44 = 44, V45 = 45,
+    V46 = 46, V47 = 47, V48 = 48, V49 = 49,
+}
+
+/// One break of a rule.
+#[derive(Clone, Debug, Serialize)]
+pub struct Violation {
+    /// `V05`.
+    pub rule: String,
+    /// What was seen, in one sentence or more.
+    pub what: String,
+    /// The driver's callbacks and calls under way, outermost first, with offsets in the image.
+    pub stack: Vec<String>,
+    /// The last events of the object concerned, oldest first.
+    pub history: Vec<String>,
+}
+
+/// What a run came to.
+#[derive(Clone, Debug, Serialize)]
+pub struct Verdict {
+    /// The seed of the run.
+    pub seed: u64,
+    /// (rule, how often it was evaluated), for the rules evaluated at least once.
+    pub evaluated: Vec<(String, u64)>,
+    /// What broke.
+    pub violations: Vec<Violation>,
+}
+
+/// Counts evaluations and keeps violations.
+pub struct Judge {
+    evaluated: [AtomicU64; RULES + 1],
+    violations: Mutex<Vec<Violation>>,
+    stop: AtomicBool,
+    report: Mutex<Option<PathBuf>>,
+    seed: u64,
+}
+
+impl Judge {
+    /// A judge that ends the process at the first violation.
+    pub fn new(seed: u64) -> Self {
+        Self {
+            evaluated: [const { AtomicU64::new(0) }; RULES + 1],
+            violations: Mutex::new(Vec::new()),
+            stop: AtomicBool::new(true),
+            report: Mutex::new(None),
+            seed,
+        }
+    }
+
+    /// Keep going after violations that leave the run meaningful (`false`), or end at the first (`true`, the start).
+    pub fn stop_at_first(&self, stop: bool) {
+        self.stop.store(stop, Ordering::Relaxed);
+    }
+
+    /// Where the JSON report goes when the process ends by a violation.
+    pub fn report_to(&self, path: Option<PathBuf>) {
+        *lock(&self.report) = path;
+    }
+
+    /// A rule was evaluated: looked at with something that could have broken it.
+    pub fn evaluated(&self, rule: Rule) {
+        if let Some(count) = self.evaluated.get(rule.0 as usize) {
+            count.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Evaluates `rule`: when `holds` is false it is broken, as `what` says.
+    pub fn check(&self, rule: Rule, holds: bool, what: impl FnOnce() -> String) {
+        self.evaluated(rule);
+        if !holds {
+            self.broken(rule, what());
+        }
+    }
+
+    /// A rule is broken; the run ends unless the judge was told to go on.
+    pub fn broken(&self, rule: Rule, what: impl Into<String>) {
+        self.broken_with(rule, what, Vec::new());
+    }
+
+    /// As [`Self::broken`], with the history of the object concerned.
+    pub fn broken_with(&self, rule: Rule, what: impl Into<String>, history: Vec<String>) {
+        self.evaluated(rule);
+        let violation = Violation { rule: rule.to_string(), what: what.into(), stack: thread::stack(), history };
+        lock(&self.violations).push(violation);
+        if self.stop.load(Ordering::Relaxed) {
+            self.end();
+        }
+    }
+
+    /// A rule is broken in a way after which nothing can go on (a fault inside the driver).
+    pub fn fatal(&self, rule: Rule, what: impl Into<String>, history: Vec<String>) -> ! {
+        self.stop_at_first(false);
+        self.broken_with(rule, what, history);
+        self.end()
+    }
+
+    /// What the run came to so far.
+    pub fn verdict(&self) -> Verdict {
+        let evaluated = (1..=RULES)
+            .filter_map(|n| {
+                let count = self.evaluated.get(n)?.load(Ordering::Relaxed);
+                (count > 0).then(|| (format!("V{n:02}"), count))
+            })
+            .collect();
+        Verdict { seed: self.seed, evaluated, violations: lock(&self.violations).clone() }
+    }
+
+    /// Prints the report and ends the process.
+    fn end(&self) -> ! {
+        let verdict = self.verdict();
+        for v in &verdict.violations {
+            eprintln!("{}: {}", v.rule, v.what);
+            for line in &v.stack {
+                eprintln!("    in {line}");
+            }
+            for line in &v.history {
+                eprintln!("    before: {line}");
+            }
+        }
+        eprintln!("seed={}", self.seed);
+        if let Some(path) = lock(&self.report).as_ref() {
+            if let Ok(json) = serde_json::to_vec_pretty(&verdict) {
+                let _ = std::fs::write(path, json);
+            }
+        }
+        // SAFETY: ends the process without running destructors: the driver's threads are in an unknown state.
+        unsafe { libc::_exit(EXIT_VIOLATION) }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
