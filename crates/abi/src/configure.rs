@@ -1,0 +1,380 @@
+//! CONFIGURE: what a reader asks for, checked once at the boundary and trusted afterwards.
+
+use core::fmt;
+use core::mem::size_of;
+
+use zerocopy::little_endian::U64;
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
+use crate::NtStatus;
+use crate::ioctl::ABI_VERSION;
+use crate::pcapng;
+
+/// Largest snaplen, in bytes: tcpdump's.
+pub const MAX_SNAPLEN: u32 = 262_144;
+/// Longest time that a read with records in it may be held back, in milliseconds.
+pub const MAX_TIMEOUT_MS: u32 = 100;
+/// Size of a reader's spill where CONFIGURE says 0, in bytes.
+pub const DEFAULT_SPILL_BYTES: u32 = 4 << 20;
+/// Largest spill, in bytes.
+pub const MAX_SPILL_BYTES: u32 = 256 << 20;
+/// Most adapters of one reader.
+pub const MAX_ADAPTERS: u32 = 64;
+
+/// Mode of a reader that watches.
+pub const MODE_TAP: u32 = 1;
+
+bitflags::bitflags! {
+    /// Options of a reader.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub struct ConfigureFlags: u32 {
+        /// Deliver the copies of sends that NDIS loops back as receives too.
+        const LOOPBACK = 1;
+    }
+
+    /// Which way a frame goes, seen from this machine.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub struct Directions: u32 {
+        /// Received.
+        const IN = 1;
+        /// Sent.
+        const OUT = 2;
+    }
+}
+
+/// Input of `IOCTL_CONFIGURE`; `adapter_count` `NetLuid`s (little-endian `u64`) follow it.
+///
+/// A record's interface number is the position of its adapter in that list. The Interface
+/// Description Blocks of all of them, in this order, are the first records that the reader gets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct Configure {
+    /// [`ABI_VERSION`] of the program.
+    pub abi_version: u32,
+    /// [`ConfigureFlags`]; other bits are refused.
+    pub flags: u32,
+    /// [`MODE_TAP`].
+    pub mode: u32,
+    /// [`Directions`]; at least one, other bits are refused.
+    pub directions: u32,
+    /// Bytes of a frame to keep: 1 to [`MAX_SNAPLEN`].
+    pub snaplen: u32,
+    /// Milliseconds for which a read that holds records may wait for more: 0 completes it with its
+    /// first batch, at most [`MAX_TIMEOUT_MS`].
+    pub timeout_ms: u32,
+    /// Bytes of spill: 0 for [`DEFAULT_SPILL_BYTES`], otherwise from [`Configure::spill_floor`] to
+    /// [`MAX_SPILL_BYTES`].
+    pub spill_bytes: u32,
+    /// `NetLuid`s that follow: 1 to [`MAX_ADAPTERS`], no two alike.
+    pub adapter_count: u32,
+    /// Zero.
+    pub reserved: [u8; 32],
+}
+
+/// Output of `IOCTL_CONFIGURE`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct ConfigureReply {
+    /// Shortest READ that is accepted, in bytes; a shorter one gets `STATUS_BUFFER_TOO_SMALL`.
+    pub needed_read_bytes: u32,
+    /// Bytes of spill that the reader has.
+    pub spill_bytes: u32,
+    /// Zero.
+    pub reserved: [u32; 6],
+}
+
+/// Why a CONFIGURE is refused. A refused request changes nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ConfigError {
+    /// The input is shorter than [`Configure`], or the output than [`ConfigureReply`].
+    TooShort,
+    /// `abi_version` is not the driver's.
+    AbiVersion,
+    /// A bit of `flags` is unknown.
+    Flags,
+    /// `mode` is not one that the driver offers.
+    Mode,
+    /// `directions` is empty or has an unknown bit.
+    Directions,
+    /// `snaplen` is 0 or above [`MAX_SNAPLEN`].
+    Snaplen,
+    /// `timeout_ms` is above [`MAX_TIMEOUT_MS`].
+    Timeout,
+    /// `spill_bytes` is below the floor or above [`MAX_SPILL_BYTES`].
+    Spill,
+    /// `adapter_count` is 0 or above [`MAX_ADAPTERS`].
+    AdapterCount,
+    /// The input's length is not that of `adapter_count` adapters.
+    Length,
+    /// An adapter is named twice.
+    DuplicateAdapter,
+    /// A reserved byte is not zero.
+    Reserved,
+}
+
+impl ConfigError {
+    /// The status that the request is completed with.
+    pub const fn status(self) -> NtStatus {
+        match self {
+            Self::TooShort => NtStatus::BUFFER_TOO_SMALL,
+            Self::AbiVersion => NtStatus::REVISION_MISMATCH,
+            Self::Flags | Self::Mode => NtStatus::NOT_SUPPORTED,
+            Self::Directions
+            | Self::Snaplen
+            | Self::Timeout
+            | Self::Spill
+            | Self::AdapterCount
+            | Self::Length
+            | Self::DuplicateAdapter
+            | Self::Reserved => NtStatus::INVALID_PARAMETER,
+        }
+    }
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooShort => f.write_str("a buffer of CONFIGURE is too short"),
+            Self::AbiVersion => write!(f, "the driver speaks ABI version {ABI_VERSION} only"),
+            Self::Flags => f.write_str("an unknown flag is set"),
+            Self::Mode => f.write_str("the driver does not offer this mode"),
+            Self::Directions => f.write_str("no direction, or an unknown one"),
+            Self::Snaplen => write!(f, "the snaplen must be 1 to {MAX_SNAPLEN} bytes"),
+            Self::Timeout => write!(f, "the timeout must be at most {MAX_TIMEOUT_MS} ms"),
+            Self::Spill => write!(
+                f,
+                "the spill must hold the largest record and be at most {MAX_SPILL_BYTES} bytes"
+            ),
+            Self::AdapterCount => write!(f, "1 to {MAX_ADAPTERS} adapters can be named"),
+            Self::Length => f.write_str("the length does not agree with the number of adapters"),
+            Self::DuplicateAdapter => f.write_str("an adapter is named twice"),
+            Self::Reserved => f.write_str("a reserved byte is not zero"),
+        }
+    }
+}
+
+impl core::error::Error for ConfigError {}
+
+/// The `NetLuid`s behind a [`Configure`], where they lie in the request.
+#[derive(Clone, Copy, Debug)]
+pub struct Luids<'a>(&'a [U64]);
+
+impl Luids<'_> {
+    /// Number of adapters.
+    pub const fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Never, once parsed: a configuration names at least one adapter.
+    pub const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The adapters in the order of their interface numbers.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = u64> + '_ {
+        self.0.iter().map(|luid| luid.get())
+    }
+}
+
+impl Configure {
+    /// A TAP of both directions with whole frames, immediate reads and the default spill.
+    /// `adapter_count` is for who appends the `NetLuid`s.
+    pub const fn tap(adapter_count: u32) -> Self {
+        Self {
+            abi_version: ABI_VERSION,
+            flags: 0,
+            mode: MODE_TAP,
+            directions: Directions::all().bits(),
+            snaplen: MAX_SNAPLEN,
+            timeout_ms: 0,
+            spill_bytes: 0,
+            adapter_count,
+            reserved: [0; 32],
+        }
+    }
+
+    /// Checks a request's whole input. Nothing else about it needs a check afterwards, except that
+    /// the adapters exist.
+    ///
+    /// The input is copied where a value is used more than once, so METHOD_BUFFERED memory that
+    /// nobody else writes is what `input` has to be.
+    pub fn parse(input: &[u8]) -> Result<(Self, Luids<'_>), ConfigError> {
+        let (config, rest) = Self::read_from_prefix(input).map_err(|_| ConfigError::TooShort)?;
+        if config.abi_version != ABI_VERSION {
+            return Err(ConfigError::AbiVersion);
+        }
+        if ConfigureFlags::from_bits(config.flags).is_none() {
+            return Err(ConfigError::Flags);
+        }
+        if config.mode != MODE_TAP {
+            return Err(ConfigError::Mode);
+        }
+        match Directions::from_bits(config.directions) {
+            Some(directions) if !directions.is_empty() => {}
+            _ => return Err(ConfigError::Directions),
+        }
+        if !(1..=MAX_SNAPLEN).contains(&config.snaplen) {
+            return Err(ConfigError::Snaplen);
+        }
+        if config.timeout_ms > MAX_TIMEOUT_MS {
+            return Err(ConfigError::Timeout);
+        }
+        if !(1..=MAX_ADAPTERS).contains(&config.adapter_count) {
+            return Err(ConfigError::AdapterCount);
+        }
+        if config.spill_bytes != 0
+            && !(config.spill_floor()..=MAX_SPILL_BYTES).contains(&config.spill_bytes)
+        {
+            return Err(ConfigError::Spill);
+        }
+        if config.reserved.iter().any(|&byte| byte != 0) {
+            return Err(ConfigError::Reserved);
+        }
+        let luids = <[U64]>::ref_from_bytes(rest).map_err(|_| ConfigError::Length)?;
+        if luids.len() != config.adapter_count as usize {
+            return Err(ConfigError::Length);
+        }
+        let named_before = |(i, luid)| luids.iter().take(i).any(|earlier| earlier == luid);
+        if luids.iter().enumerate().any(named_before) {
+            return Err(ConfigError::DuplicateAdapter);
+        }
+        Ok((config, Luids(luids)))
+    }
+
+    /// Bytes of the largest record that this configuration allows, and so of the shortest READ.
+    pub const fn largest_record(&self) -> u32 {
+        let packet = pcapng::epb_max_len(self.snaplen);
+        if packet > pcapng::IDB_MAX_LEN as u32 {
+            packet
+        } else {
+            pcapng::IDB_MAX_LEN as u32
+        }
+    }
+
+    /// Smallest spill other than 0, in bytes: every interface's description and one largest record.
+    pub const fn spill_floor(&self) -> u32 {
+        self.largest_record() + self.adapter_count * pcapng::IDB_MAX_LEN as u32
+    }
+
+    /// Bytes of spill that the reader gets.
+    pub const fn spill_size(&self) -> u32 {
+        if self.spill_bytes == 0 {
+            DEFAULT_SPILL_BYTES
+        } else {
+            self.spill_bytes
+        }
+    }
+
+    /// The answer to this configuration.
+    pub const fn reply(&self) -> ConfigureReply {
+        ConfigureReply {
+            needed_read_bytes: self.largest_record(),
+            spill_bytes: self.spill_size(),
+            reserved: [0; 6],
+        }
+    }
+
+    /// Bytes of input for `count` adapters.
+    pub const fn input_len(count: usize) -> usize {
+        size_of::<Self>() + count * size_of::<U64>()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+    use std::vec::Vec;
+
+    use super::*;
+
+    fn input(change: impl FnOnce(&mut Configure), luids: &[u64]) -> Vec<u8> {
+        let mut config = Configure::tap(luids.len() as u32);
+        change(&mut config);
+        let mut bytes = config.as_bytes().to_vec();
+        for luid in luids {
+            bytes.extend_from_slice(&luid.to_le_bytes());
+        }
+        bytes
+    }
+
+    fn refusal(change: impl FnOnce(&mut Configure), luids: &[u64]) -> Option<ConfigError> {
+        Configure::parse(&input(change, luids)).err()
+    }
+
+    #[test]
+    fn a_good_request_keeps_its_adapters_in_order() {
+        // One byte in, so that nothing relies on alignment.
+        let mut bytes = std::vec![0];
+        bytes.extend(input(|c| c.snaplen = 96, &[7, 3, u64::MAX]));
+        let (config, luids) = Configure::parse(&bytes[1..]).unwrap();
+        assert_eq!(config.snaplen, 96);
+        assert_eq!(luids.iter().collect::<Vec<_>>(), [7, 3, u64::MAX]);
+        assert_eq!(config.reply().spill_bytes, DEFAULT_SPILL_BYTES);
+    }
+
+    #[test]
+    fn each_fault_has_its_own_error() {
+        use ConfigError as E;
+        assert_eq!(refusal(|c| c.abi_version = 2, &[1]), Some(E::AbiVersion));
+        assert_eq!(refusal(|c| c.flags = 2, &[1]), Some(E::Flags));
+        assert_eq!(refusal(|c| c.mode = 0, &[1]), Some(E::Mode));
+        assert_eq!(refusal(|c| c.mode = 2, &[1]), Some(E::Mode));
+        assert_eq!(refusal(|c| c.directions = 0, &[1]), Some(E::Directions));
+        assert_eq!(refusal(|c| c.directions = 4, &[1]), Some(E::Directions));
+        assert_eq!(refusal(|c| c.snaplen = 0, &[1]), Some(E::Snaplen));
+        assert_eq!(
+            refusal(|c| c.snaplen = MAX_SNAPLEN + 1, &[1]),
+            Some(E::Snaplen)
+        );
+        assert_eq!(refusal(|c| c.timeout_ms = 101, &[1]), Some(E::Timeout));
+        assert_eq!(refusal(|c| c.spill_bytes = 1, &[1]), Some(E::Spill));
+        assert_eq!(
+            refusal(|c| c.spill_bytes = MAX_SPILL_BYTES + 1, &[1]),
+            Some(E::Spill)
+        );
+        assert_eq!(
+            refusal(|c| c.adapter_count = 65, &[1]),
+            Some(E::AdapterCount)
+        );
+        assert_eq!(refusal(|_| (), &[]), Some(E::AdapterCount));
+        assert_eq!(refusal(|c| c.adapter_count = 2, &[1]), Some(E::Length));
+        assert_eq!(refusal(|c| c.adapter_count = 1, &[1, 2]), Some(E::Length));
+        assert_eq!(refusal(|_| (), &[1, 2, 1]), Some(E::DuplicateAdapter));
+        for at in 0..32 {
+            assert_eq!(refusal(|c| c.reserved[at] = 1, &[1]), Some(E::Reserved));
+        }
+    }
+
+    #[test]
+    fn every_shorter_and_longer_input_is_refused() {
+        let bytes = input(|_| (), &[1, 2]);
+        for len in 0..bytes.len() {
+            let error = Configure::parse(&bytes[..len]).unwrap_err();
+            let short = len < size_of::<Configure>();
+            assert_eq!(
+                error,
+                if short {
+                    ConfigError::TooShort
+                } else {
+                    ConfigError::Length
+                }
+            );
+        }
+        let mut longer = bytes;
+        longer.push(0);
+        assert_eq!(Configure::parse(&longer).unwrap_err(), ConfigError::Length);
+    }
+
+    #[test]
+    fn the_smallest_spill_is_accepted_and_one_byte_less_is_not() {
+        let floor = Configure {
+            snaplen: 64,
+            ..Configure::tap(1)
+        }
+        .spill_floor();
+        let with = |bytes| refusal(|c| (c.snaplen, c.spill_bytes) = (64, bytes), &[1]);
+        assert_eq!(with(floor), None);
+        assert_eq!(with(floor - 1), Some(ConfigError::Spill));
+        assert!(Configure::tap(MAX_ADAPTERS).spill_floor() <= DEFAULT_SPILL_BYTES);
+    }
+}
