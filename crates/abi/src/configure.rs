@@ -196,7 +196,7 @@ impl Configure {
     /// Checks a request's whole input. Nothing else about it needs a check afterwards, except that
     /// the adapters exist.
     ///
-    /// The input is copied where a value is used more than once, so METHOD_BUFFERED memory that
+    /// The input is copied where a value is used more than once, so `METHOD_BUFFERED` memory that
     /// nobody else writes is what `input` has to be.
     pub fn parse(input: &[u8]) -> Result<(Self, Luids<'_>), ConfigError> {
         let (config, rest) = Self::read_from_prefix(input).map_err(|_| ConfigError::TooShort)?;

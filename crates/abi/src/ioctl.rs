@@ -67,7 +67,7 @@ pub struct VersionInfo {
     /// Longest READ, in bytes.
     pub max_read_bytes: u32,
     /// Zero.
-    pub reserved1: [u32; 6],
+    pub reserved1: [u32; 7],
 }
 
 /// Head of the answer to [`IOCTL_LIST_ADAPTERS`]. A buffer that holds the head but not every entry

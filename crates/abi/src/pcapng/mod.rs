@@ -8,7 +8,8 @@ mod read;
 mod write;
 
 pub use read::{
-    Block, BlockError, BlockErrorKind, Blocks, Interface, OptionField, Options, Packet,
+    Block, BlockError, BlockErrorKind, Blocks, Interface, MalformedOption, OptionField, Options,
+    Packet,
 };
 pub use write::{
     EPB_HEADER_LEN, EPB_MAX_TRAILER, EpbPlan, FILLER_HEADER_LEN, FILLER_TRAILER_LEN, IDB_MAX_LEN,

@@ -66,45 +66,12 @@ impl<'a> Iterator for Blocks<'a> {
         if self.bytes.is_empty() {
             return None;
         }
-        match split(self.bytes) {
-            Ok((kind, bytes, body, rest)) => {
-                let offset = self.offset;
-                self.bytes = rest;
-                self.offset += bytes.len();
-                Some(Ok(Block {
-                    kind,
-                    offset,
-                    bytes,
-                    body,
-                }))
-            }
-            Err(kind) => {
-                self.bytes = &[];
-                Some(Err(BlockError {
-                    offset: self.offset,
-                    kind,
-                }))
-            }
-        }
+        let block = Block::first(self.bytes, self.offset);
+        let len = block.map_or(self.bytes.len(), |block| block.bytes.len());
+        self.bytes = self.bytes.get(len..).unwrap_or(&[]);
+        self.offset += len;
+        Some(block)
     }
-}
-
-/// Type, whole block, body and what follows of the first block.
-fn split(bytes: &[u8]) -> Result<(u32, &[u8], &[u8], &[u8]), BlockErrorKind> {
-    let kind = u32_at(bytes, 0).ok_or(BlockErrorKind::Truncated)?;
-    let length = u32_at(bytes, 4).ok_or(BlockErrorKind::Truncated)?;
-    let len = length as usize;
-    if len < MIN_BLOCK_LEN || !len.is_multiple_of(4) {
-        return Err(BlockErrorKind::Length);
-    }
-    let (block, rest) = bytes
-        .split_at_checked(len)
-        .ok_or(BlockErrorKind::Truncated)?;
-    if u32_at(block, len - 4) != Some(length) {
-        return Err(BlockErrorKind::Lengths);
-    }
-    let body = block.get(8..len - 4).ok_or(BlockErrorKind::Length)?;
-    Ok((kind, block, body, rest))
 }
 
 fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
@@ -129,6 +96,29 @@ pub struct Block<'a> {
 }
 
 impl<'a> Block<'a> {
+    /// The block at the front of `bytes`.
+    fn first(bytes: &'a [u8], offset: usize) -> Result<Self, BlockError> {
+        let error = |kind| BlockError { offset, kind };
+        let truncated = error(BlockErrorKind::Truncated);
+        let kind = u32_at(bytes, 0).ok_or(truncated)?;
+        let length = u32_at(bytes, 4).ok_or(truncated)?;
+        let len = length as usize;
+        if len < MIN_BLOCK_LEN || !len.is_multiple_of(4) {
+            return Err(error(BlockErrorKind::Length));
+        }
+        let bytes = bytes.get(..len).ok_or(truncated)?;
+        let body = bytes.get(8..len - 4).ok_or(truncated)?;
+        if u32_at(bytes, len - 4) != Some(length) {
+            return Err(error(BlockErrorKind::Lengths));
+        }
+        Ok(Self {
+            kind,
+            offset,
+            bytes,
+            body,
+        })
+    }
+
     const fn error(&self, kind: BlockErrorKind) -> BlockError {
         BlockError {
             offset: self.offset,
@@ -165,7 +155,6 @@ impl<'a> Block<'a> {
             queue: None,
             options: Options {
                 bytes: rest.get(pad4(captured)..)?,
-                failed: false,
             },
         })
     }
@@ -176,7 +165,6 @@ impl<'a> Block<'a> {
             let fields = || {
                 let options = Options {
                     bytes: self.body.get(8..)?,
-                    failed: false,
                 };
                 Some((u16_at(self.body, 0)?, u32_at(self.body, 4)?, options))
             };
@@ -191,7 +179,6 @@ impl<'a> Block<'a> {
     pub fn options(&self, fixed_len: usize) -> Options<'a> {
         Options {
             bytes: self.body.get(fixed_len..).unwrap_or(&[]),
-            failed: false,
         }
     }
 }
@@ -222,7 +209,7 @@ pub struct Packet<'a> {
 impl Packet<'_> {
     fn with_options(mut self) -> Option<Self> {
         for field in self.options.clone() {
-            let OptionField { code, value } = field?;
+            let OptionField { code, value } = field.ok()?;
             match code {
                 option::EPB_FLAGS => {
                     self.flags = EpbFlags::from_bits_retain(u32::from_le_bytes(array(value)?));
@@ -271,7 +258,7 @@ impl<'a> Interface<'a> {
             options: options.clone(),
         };
         for field in options {
-            let OptionField { code, value } = field?;
+            let OptionField { code, value } = field.ok()?;
             match code {
                 option::IF_NAME => interface.name = Some(text(value)?),
                 option::IF_DESCRIPTION => interface.description = Some(text(value)?),
@@ -307,48 +294,56 @@ pub struct OptionField<'a> {
     pub value: &'a [u8],
 }
 
-/// Walks over the options of a block. A malformed one is `None`, and the last item.
+/// An option that is not well-formed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MalformedOption;
+
+/// Walks over the options of a block; ends after the first error.
 #[derive(Clone, Debug)]
 pub struct Options<'a> {
     bytes: &'a [u8],
-    failed: bool,
 }
 
 impl<'a> Options<'a> {
-    fn take(&mut self) -> Option<Option<OptionField<'a>>> {
-        let code = u16_at(self.bytes, 0)?;
-        let len = usize::from(u16_at(self.bytes, 2)?);
-        let rest = self.bytes.get(4..)?;
+    /// The first option with the bytes behind it; `None` where it is the end of options.
+    fn first(bytes: &'a [u8]) -> Result<Option<(OptionField<'a>, &'a [u8])>, MalformedOption> {
+        let split = || {
+            let code = u16_at(bytes, 0)?;
+            let len = usize::from(u16_at(bytes, 2)?);
+            let rest = bytes.get(4..)?;
+            Some((
+                code,
+                rest.get(..len)?,
+                rest.get(len..pad4(len))?,
+                rest.get(pad4(len)..)?,
+            ))
+        };
+        let (code, value, padding, rest) = split().ok_or(MalformedOption)?;
         if code == option::END {
-            return (len == 0 && rest.is_empty()).then_some(None);
+            let last = value.is_empty() && rest.is_empty();
+            return if last { Ok(None) } else { Err(MalformedOption) };
         }
-        let value = rest.get(..len)?;
-        let padding = rest.get(len..pad4(len))?;
-        self.bytes = rest.get(pad4(len)..)?;
-        padding
-            .iter()
-            .all(|&byte| byte == 0)
-            .then_some(Some(OptionField { code, value }))
+        if padding.iter().any(|&byte| byte != 0) {
+            return Err(MalformedOption);
+        }
+        Ok(Some((OptionField { code, value }, rest)))
     }
 }
 
 impl<'a> Iterator for Options<'a> {
-    type Item = Option<OptionField<'a>>;
+    type Item = Result<OptionField<'a>, MalformedOption>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if self.failed || self.bytes.is_empty() {
+        if self.bytes.is_empty() {
             return None;
         }
-        match self.take() {
-            Some(Some(field)) => Some(Some(field)),
-            Some(None) => {
-                self.bytes = &[];
-                None
-            }
-            None => {
-                self.failed = true;
-                Some(None)
-            }
-        }
+        let first = Self::first(self.bytes);
+        self.bytes = match first {
+            Ok(Some((_, rest))) => rest,
+            _ => &[],
+        };
+        first
+            .map(|option| option.map(|(field, _)| field))
+            .transpose()
     }
 }

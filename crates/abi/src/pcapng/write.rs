@@ -105,10 +105,12 @@ pub const FILLER_TRAILER_LEN: usize = 4;
 
 /// What precedes the body of a filler of `total_len` bytes: a multiple of 4, at least
 /// [`MIN_BLOCK_LEN`]. Whoever writes it zeroes the body, so that nothing half copied is told.
-pub const fn filler_header(total_len: u32) -> [u8; FILLER_HEADER_LEN] {
-    let [a, b, c, d] = BLOCK_FILLER.to_le_bytes();
-    let [e, f, g, h] = total_len.to_le_bytes();
-    [a, b, c, d, e, f, g, h]
+pub fn filler_header(total_len: u32) -> [u8; FILLER_HEADER_LEN] {
+    let mut out = [0; FILLER_HEADER_LEN];
+    let mut put = Put::new(&mut out);
+    put.u32(BLOCK_FILLER);
+    put.u32(total_len);
+    out
 }
 
 /// What follows the body of a filler of `total_len` bytes.
