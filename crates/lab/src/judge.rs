@@ -15,7 +15,7 @@ use std::{
 
 use serde::Serialize;
 
-use crate::thread;
+use crate::{sync::lock, thread};
 
 /// Exit status of a process whose driver broke a rule.
 pub const EXIT_VIOLATION: i32 = 70;
@@ -30,7 +30,11 @@ pub struct Rule(u8);
 impl Rule {
     /// The rule of this number, or none where there is no such rule.
     pub const fn new(number: u8) -> Option<Self> {
-        if number >= 1 && number as usize <= RULES { Some(Self(number)) } else { None }
+        if number >= 1 && number as usize <= RULES {
+            Some(Self(number))
+        } else {
+            None
+        }
     }
 
     /// Its number.
@@ -147,7 +151,12 @@ impl Judge {
     /// As [`Self::broken`], with the history of the object concerned.
     pub fn broken_with(&self, rule: Rule, what: impl Into<String>, history: Vec<String>) {
         self.evaluated(rule);
-        let violation = Violation { rule: rule.to_string(), what: what.into(), stack: thread::stack(), history };
+        let violation = Violation {
+            rule: rule.to_string(),
+            what: what.into(),
+            stack: thread::stack(),
+            history,
+        };
         lock(&self.violations).push(violation);
         if self.stop.load(Ordering::Relaxed) {
             self.end();
@@ -169,7 +178,11 @@ impl Judge {
                 (count > 0).then(|| (format!("V{n:02}"), count))
             })
             .collect();
-        Verdict { seed: self.seed, evaluated, violations: lock(&self.violations).clone() }
+        Verdict {
+            seed: self.seed,
+            evaluated,
+            violations: lock(&self.violations).clone(),
+        }
     }
 
     /// Prints the report and ends the process.
@@ -193,8 +206,4 @@ impl Judge {
         // SAFETY: ends the process without running destructors: the driver's threads are in an unknown state.
         unsafe { libc::_exit(EXIT_VIOLATION) }
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }

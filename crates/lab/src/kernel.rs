@@ -1,13 +1,20 @@
 //! The kernel of a run: what every model shares.
 
 use std::sync::{
-    Mutex, PoisonError,
+    Mutex, MutexGuard,
     atomic::{AtomicPtr, Ordering},
 };
 
+use rand::{SeedableRng as _, rngs::SmallRng};
+
 use crate::{
     clock::{Clock, Mode},
+    faults::Faults,
     judge::Judge,
+    memory::Memory,
+    registry::Registry,
+    sched::Sched,
+    sync::lock,
 };
 
 static CURRENT: AtomicPtr<Kernel> = AtomicPtr::new(std::ptr::null_mut());
@@ -37,6 +44,15 @@ pub struct Kernel {
     pub judge: Judge,
     /// Seed of everything that is random in the run.
     pub seed: u64,
+    /// DPCs, work items, timers, waits.
+    pub sched: Sched,
+    /// Memory that drivers can touch.
+    pub memory: Memory,
+    /// Which calls fail by plan.
+    pub faults: Faults,
+    /// What drivers find in the registry.
+    pub registry: Registry,
+    rng: Mutex<SmallRng>,
     drivers: Mutex<Vec<DriverInfo>>,
 }
 
@@ -44,41 +60,68 @@ impl Kernel {
     /// Makes a kernel and installs it as the process's current one. It is never freed: threads of the lab may outlive
     /// the run.
     pub fn install(mode: Mode, seed: u64) -> &'static Self {
-        let kernel =
-            Box::leak(Box::new(Self { clock: Clock::new(mode), judge: Judge::new(seed), seed, drivers: Mutex::default() }));
+        let kernel = Box::leak(Box::new(Self {
+            clock: Clock::new(mode),
+            judge: Judge::new(seed),
+            seed,
+            sched: Sched::default(),
+            memory: Memory::default(),
+            faults: Faults::default(),
+            registry: Registry::default(),
+            rng: Mutex::new(SmallRng::seed_from_u64(seed)),
+            drivers: Mutex::default(),
+        }));
         CURRENT.store(kernel, Ordering::SeqCst);
         kernel
     }
 
     /// Registers a loaded driver.
     pub fn add_driver(&self, info: DriverInfo) -> DriverId {
-        let mut drivers = self.drivers.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut drivers = lock(&self.drivers);
         drivers.push(info);
         DriverId(drivers.len() - 1)
     }
 
     /// File name of a driver.
     pub fn driver_name(&self, id: DriverId) -> String {
-        let drivers = self.drivers.lock().unwrap_or_else(PoisonError::into_inner);
-        drivers.get(id.0).map_or_else(|| format!("driver {}", id.0), |d| d.name.clone())
+        let drivers = lock(&self.drivers);
+        drivers
+            .get(id.0)
+            .map_or_else(|| format!("driver {}", id.0), |d| d.name.clone())
     }
 
     /// `nblease.sys+0x1234 (symbol+0x10)` for an address inside an image, else the address.
     pub fn describe_address(&self, address: usize) -> String {
-        let drivers = self.drivers.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(driver) = drivers.iter().find(|d| (d.base..d.base + d.size).contains(&address)) else {
+        let drivers = lock(&self.drivers);
+        let Some(driver) = drivers
+            .iter()
+            .find(|d| (d.base..d.base + d.size).contains(&address))
+        else {
             return format!("{address:#x}");
         };
         let offset = address - driver.base;
-        let at = driver.symbols.partition_point(|(start, _)| *start <= offset);
+        let at = driver
+            .symbols
+            .partition_point(|(start, _)| *start <= offset);
         match at.checked_sub(1).and_then(|i| driver.symbols.get(i)) {
-            Some((start, symbol)) => format!("{}+{offset:#x} ({symbol}+{:#x})", driver.name, offset - start),
+            Some((start, symbol)) => format!(
+                "{}+{offset:#x} ({symbol}+{:#x})",
+                driver.name,
+                offset - start
+            ),
             None => format!("{}+{offset:#x}", driver.name),
         }
     }
 
     /// A processor's IRQL fell below DISPATCH_LEVEL: its DPCs run now.
-    pub fn irql_fell(&self) {}
+    pub fn irql_fell(&self) {
+        self.sched.run_dpcs();
+    }
+
+    /// The run's random numbers: all from its seed.
+    pub fn rng(&self) -> MutexGuard<'_, SmallRng> {
+        lock(&self.rng)
+    }
 }
 
 /// The current kernel.

@@ -13,6 +13,12 @@
 #![allow(unsafe_code)]
 
 pub mod clock;
+pub mod faults;
 pub mod judge;
 pub mod kernel;
+pub mod memory;
+pub mod pe;
+pub mod registry;
+pub mod sched;
+pub mod sync;
 pub mod thread;

@@ -89,11 +89,17 @@ pub fn call_site() -> usize {
 /// Callbacks under way on this thread, outermost first, then the last call site.
 pub fn stack() -> Vec<String> {
     let mut lines = FRAMES.with_borrow(|frames| {
-        frames.iter().map(|f| format!("{} of {}", f.what, kernel().driver_name(f.driver))).collect::<Vec<_>>()
+        frames
+            .iter()
+            .map(|f| format!("{} of {}", f.what, kernel().driver_name(f.driver)))
+            .collect::<Vec<_>>()
     });
     let site = call_site();
     if site != 0 {
-        lines.push(format!("last call into the lab from {}", kernel().describe_address(site)));
+        lines.push(format!(
+            "last call into the lab from {}",
+            kernel().describe_address(site)
+        ));
     }
     lines
 }
@@ -106,15 +112,31 @@ pub fn call_driver<R>(driver: DriverId, what: &'static str, irql: u8, f: impl Fn
     let before = IRQL.replace(irql);
     let locks_at_entry = LOCKS.with_borrow(Vec::len);
     let site_before = CALL_SITE.get();
-    FRAMES.with_borrow_mut(|frames| frames.push(Frame { driver, what, locks_at_entry }));
+    FRAMES.with_borrow_mut(|frames| {
+        frames.push(Frame {
+            driver,
+            what,
+            locks_at_entry,
+        })
+    });
     let result = f();
     let judge = &kernel().judge;
     judge.check(rule::V09, IRQL.get() == irql, || {
-        format!("{what} was entered at IRQL {irql} and returned at {}", IRQL.get())
+        format!(
+            "{what} was entered at IRQL {irql} and returned at {}",
+            IRQL.get()
+        )
     });
-    judge.check(rule::V39, LOCKS.with_borrow(Vec::len) == locks_at_entry, || {
-        format!("{what} returned with locks held: {:?}", LOCKS.with_borrow(Clone::clone))
-    });
+    judge.check(
+        rule::V39,
+        LOCKS.with_borrow(Vec::len) == locks_at_entry,
+        || {
+            format!(
+                "{what} returned with locks held: {:?}",
+                LOCKS.with_borrow(Clone::clone)
+            )
+        },
+    );
     FRAMES.with_borrow_mut(Vec::pop);
     CALL_SITE.set(site_before);
     IRQL.set(before);
@@ -129,7 +151,10 @@ pub fn call_driver<R>(driver: DriverId, what: &'static str, irql: u8, f: impl Fn
 /// `rule` is V09 for NT and NDIS functions, V45 for those of KMDF.
 pub fn enter(function: &'static str, max_irql: u8, rule: Rule) {
     kernel().judge.check(rule, IRQL.get() <= max_irql, || {
-        format!("{function} called at IRQL {}, allowed up to {max_irql}", IRQL.get())
+        format!(
+            "{function} called at IRQL {}, allowed up to {max_irql}",
+            IRQL.get()
+        )
     });
 }
 
@@ -137,13 +162,17 @@ pub fn enter(function: &'static str, max_irql: u8, rule: Rule) {
 pub fn no_locks(function: &'static str) {
     let at_entry = FRAMES.with_borrow(|frames| frames.last().map_or(0, |f| f.locks_at_entry));
     let held = LOCKS.with_borrow(|locks| locks.get(at_entry..).unwrap_or_default().to_vec());
-    kernel().judge.check(rule::V39, held.is_empty(), || format!("{function} called with locks held: {held:?}"));
+    kernel().judge.check(rule::V39, held.is_empty(), || {
+        format!("{function} called with locks held: {held:?}")
+    });
 }
 
 /// Notes a lock as held by this thread. Taking one twice is a deadlock on a real machine (V39).
 pub fn lock_taken(id: usize, kind: &'static str) {
     let twice = LOCKS.with_borrow(|locks| locks.iter().any(|l| l.id == id));
-    kernel().judge.check(rule::V39, !twice, || format!("{kind} {id:#x} taken twice by one thread"));
+    kernel().judge.check(rule::V39, !twice, || {
+        format!("{kind} {id:#x} taken twice by one thread")
+    });
     LOCKS.with_borrow_mut(|locks| locks.push(HeldLock { id, kind }));
 }
 
@@ -153,5 +182,7 @@ pub fn lock_released(id: usize, kind: &'static str) {
         let at = locks.iter().rposition(|l| l.id == id);
         at.map(|at| locks.remove(at)).is_some()
     });
-    kernel().judge.check(rule::V39, found, || format!("{kind} {id:#x} released by a thread that does not hold it"));
+    kernel().judge.check(rule::V39, found, || {
+        format!("{kind} {id:#x} released by a thread that does not hold it")
+    });
 }

@@ -1,0 +1,122 @@
+//! Fault injection: which of the driver's allocations, mappings and requests fail (rule V29).
+//!
+//! Every model asks [`Faults::should_fail`] before it does something that may fail on a real machine. A first run
+//! without a plan counts the calls; then one run for each call lets that one fail.
+
+use std::{collections::BTreeMap, sync::Mutex};
+
+use crate::{judge::rule, kernel::kernel, sync::lock, thread};
+
+/// What may fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum FaultKind {
+    /// Pool allocation.
+    Pool,
+    /// Mapping of an MDL into system space.
+    Map,
+    /// Allocation of an MDL.
+    Mdl,
+    /// Allocation of a timer object.
+    Timer,
+    /// Allocation of a work item.
+    WorkItem,
+    /// Allocation of an NBL or NB, or of an NBL pool.
+    NetBuffer,
+    /// A request's buffer or retrieval.
+    Request,
+    /// Creation of a framework object.
+    Object,
+    /// Registration with NDIS, setting of attributes, opening of the configuration.
+    Ndis,
+}
+
+/// Which calls fail.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Plan {
+    /// None.
+    #[default]
+    None,
+    /// The nth of a kind, counted from 1.
+    NthOf(FaultKind, u64),
+    /// The nth of all, counted from 1.
+    Nth(u64),
+    /// Every one of a kind.
+    All(FaultKind),
+}
+
+/// Counts the calls that may fail and lets the planned ones fail.
+#[derive(Default)]
+pub struct Faults {
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    plan: Plan,
+    total: u64,
+    by_kind: BTreeMap<FaultKind, u64>,
+    by_site: BTreeMap<(FaultKind, usize), u64>,
+    failed: Vec<String>,
+}
+
+impl Faults {
+    /// From now on the planned calls fail; the counts start anew.
+    pub fn plan(&self, plan: Plan) {
+        *lock(&self.state) = State {
+            plan,
+            ..State::default()
+        };
+    }
+
+    /// One call of a kind is made: whether it is to fail.
+    pub fn should_fail(&self, kind: FaultKind) -> bool {
+        let site = thread::call_site();
+        let mut state = lock(&self.state);
+        state.total += 1;
+        let total = state.total;
+        let of_kind = state.by_kind.entry(kind).or_default();
+        *of_kind += 1;
+        let fail = match state.plan {
+            Plan::None => false,
+            Plan::NthOf(planned, n) => {
+                planned == kind && *state.by_kind.entry(kind).or_default() == n
+            }
+            Plan::Nth(n) => total == n,
+            Plan::All(planned) => planned == kind,
+        };
+        *state.by_site.entry((kind, site)).or_default() += 1;
+        if fail {
+            // The rule is evaluated here: what follows has to survive.
+            kernel().judge.evaluated(rule::V29);
+            state.failed.push(format!(
+                "{kind:?} number {total} at {}",
+                kernel().describe_address(site)
+            ));
+        }
+        fail
+    }
+
+    /// How many calls that may fail were made.
+    pub fn total(&self) -> u64 {
+        lock(&self.state).total
+    }
+
+    /// How many of each kind were made.
+    pub fn counts(&self) -> BTreeMap<FaultKind, u64> {
+        lock(&self.state).by_kind.clone()
+    }
+
+    /// Where in the driver such calls were made, and how often.
+    pub fn sites(&self) -> Vec<(FaultKind, String, u64)> {
+        let state = lock(&self.state);
+        let sites = state.by_site.iter();
+        sites
+            .map(|((kind, site), count)| (*kind, kernel().describe_address(*site), *count))
+            .collect()
+    }
+
+    /// The calls that failed by plan.
+    pub fn failed(&self) -> Vec<String> {
+        lock(&self.state).failed.clone()
+    }
+}

@@ -1,0 +1,78 @@
+//! Memory that the driver can touch: spans lent to it, its pool, and what is known of any address.
+
+mod counts;
+mod map;
+mod runs;
+mod span;
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+pub use counts::Counts;
+pub use map::{PAGE, Protection};
+pub use span::{Access, Kind, Span};
+
+use crate::sync::lock;
+use counts::Counters;
+
+/// The kernel's memory model.
+#[derive(Default)]
+pub struct Memory {
+    slow: AtomicBool,
+    pub(crate) counters: Counters,
+}
+
+impl Memory {
+    /// A zeroed span of `len` bytes, closed to the driver.
+    pub fn alloc(&self, kind: Kind, len: usize) -> Span {
+        Span::allocate(kind, len)
+    }
+
+    /// The lab's address of a byte that the driver knows by `address`; none when it lies in no span.
+    pub fn to_lab<T>(&self, address: *const T) -> Option<*mut T> {
+        span::arena().to_lab(address.addr()).map(<*mut u8>::cast)
+    }
+
+    /// What lies at an address, for reports.
+    pub fn describe(&self, address: usize) -> String {
+        let Some(record) = span::arena().find(address) else {
+            return format!("{address:#x}");
+        };
+        let state = lock(&record.state);
+        let offset = address - record.driver().addr();
+        let is = match state.access {
+            Some(_) if offset >= record.len => "open, and this lies past its end".to_owned(),
+            Some(access) => format!("open ({access:?})"),
+            None => format!("closed: {}", state.why),
+        };
+        format!(
+            "{address:#x}: byte {offset} of a {:?} span of {} bytes, {is}",
+            record.kind, record.len
+        )
+    }
+
+    /// Whether each access to payload and read buffers traps and is counted.
+    pub fn is_slow(&self) -> bool {
+        self.slow.load(Ordering::Relaxed)
+    }
+
+    /// Turns slow mode on or off. No driver code may be running.
+    pub fn slow(&self, on: bool) {
+        self.slow.store(on, Ordering::SeqCst);
+        for record in span::arena().records() {
+            let state = lock(&record.state);
+            if !state.freed && state.access.is_some() {
+                record.protect(record.resting_protection(state.access, on));
+            }
+        }
+    }
+
+    /// Bytes touched so far; only slow mode counts.
+    pub fn counts(&self) -> Counts {
+        self.counters.get()
+    }
+
+    /// Counts from zero again.
+    pub fn reset_counts(&self) {
+        self.counters.reset();
+    }
+}
