@@ -124,6 +124,12 @@ impl Kernel {
     }
 }
 
+/// Held by whoever uses the lab in this process: there is one kernel at a time.
+pub fn one_at_a_time() -> MutexGuard<'static, ()> {
+    static ONE: Mutex<()> = Mutex::new(());
+    lock(&ONE)
+}
+
 /// The current kernel.
 ///
 /// # Panics

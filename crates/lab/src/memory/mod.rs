@@ -2,6 +2,7 @@
 
 mod counts;
 mod map;
+pub mod pool;
 mod runs;
 mod span;
 
@@ -11,12 +12,14 @@ pub use counts::Counts;
 pub use map::{PAGE, Protection};
 pub use span::{Access, Kind, Span};
 
-use crate::sync::lock;
+use crate::{kernel::kernel, sync::lock};
 use counts::Counters;
 
 /// The kernel's memory model.
 #[derive(Default)]
 pub struct Memory {
+    /// The drivers' pool.
+    pub pool: pool::Pool,
     slow: AtomicBool,
     pub(crate) counters: Counters,
 }
@@ -35,7 +38,10 @@ impl Memory {
     /// What lies at an address, for reports.
     pub fn describe(&self, address: usize) -> String {
         let Some(record) = span::arena().find(address) else {
-            return format!("{address:#x}");
+            return self
+                .pool
+                .describe(address)
+                .unwrap_or_else(|| kernel().describe_address(address));
         };
         let state = lock(&record.state);
         let offset = address - record.driver().addr();

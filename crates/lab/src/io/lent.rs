@@ -1,0 +1,96 @@
+//! A structure or buffer that the lab lends to the driver: a span whose data end as near the guard page as alignment
+//! allows, so that the first byte past the end faults.
+
+use crate::{
+    kernel::kernel,
+    memory::{Access, Kind, PAGE, Span},
+};
+
+/// Bytes in a span of their own.
+#[derive(Debug)]
+pub(crate) struct Lent {
+    span: Span,
+    offset: usize,
+    len: usize,
+}
+
+impl Lent {
+    /// `len` zeroed bytes, closed to the driver. `align` is a power of two, at most a page.
+    pub(crate) fn closed(kind: Kind, len: usize, align: usize) -> Self {
+        let whole = len.max(1).next_multiple_of(PAGE);
+        let offset = (whole - len) & !(align - 1);
+        Self { span: kernel().memory.alloc(kind, whole), offset, len }
+    }
+
+    /// `len` zeroed bytes that the driver may read and write.
+    pub(crate) fn open(kind: Kind, len: usize, align: usize) -> Self {
+        let lent = Self::closed(kind, len, align);
+        lent.span.open(Access::ReadWrite);
+        lent
+    }
+
+    /// A copy of `value` that the driver may read and write.
+    pub(crate) fn of<T: Copy>(value: T) -> Self {
+        let lent = Self::open(Kind::Descriptor, size_of::<T>(), align_of::<T>());
+        lent.write(value);
+        lent
+    }
+
+    /// Overwrites the start with `value`.
+    pub(crate) fn write<T: Copy>(&self, value: T) {
+        debug_assert!(size_of::<T>() <= self.len);
+        // SAFETY: the span has `len` bytes from here on, always writable in the lab's view, and aligned for a `T`.
+        unsafe { self.lab().cast::<T>().write_unaligned(value) };
+    }
+
+    /// Where the driver finds it.
+    pub(crate) fn driver(&self) -> *mut u8 {
+        self.span.driver().wrapping_add(self.offset)
+    }
+
+    /// Where the lab finds it, always readable and writable.
+    pub(crate) fn lab(&self) -> *mut u8 {
+        self.span.lab().wrapping_add(self.offset)
+    }
+
+    /// Bytes asked for.
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// The driver may touch it from now on.
+    pub(crate) fn give(&self, access: Access) {
+        self.span.open(access);
+    }
+
+    /// The driver may not touch it from now on.
+    pub(crate) fn close(&self, why: &'static str) {
+        self.span.close(why);
+    }
+
+    /// Whether the driver may touch it.
+    pub(crate) fn is_open(&self) -> bool {
+        self.span.access().is_some()
+    }
+
+    /// Adds a line to the span's history, which a report on a late touch shows.
+    pub(crate) fn note(&self, line: String) {
+        self.span.note(line);
+    }
+
+    /// A copy of bytes `0..count`; fewer where it is shorter.
+    pub(crate) fn bytes(&self, count: usize) -> Vec<u8> {
+        let mut bytes = vec![0; count.min(self.len)];
+        // SAFETY: as many bytes as the vector has are readable in the lab's view; the driver may write them at the same
+        // time, as it may on a real machine: they are copied as raw memory.
+        unsafe { std::ptr::copy_nonoverlapping(self.lab(), bytes.as_mut_ptr(), bytes.len()) };
+        bytes
+    }
+
+    /// Writes `bytes` at `offset`; what does not fit is left out.
+    pub(crate) fn fill(&self, offset: usize, bytes: &[u8]) {
+        let count = bytes.len().min(self.len.saturating_sub(offset));
+        // SAFETY: `offset + count` bytes are writable in the lab's view.
+        unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), self.lab().wrapping_add(offset), count) };
+    }
+}
