@@ -1,2 +1,34 @@
-//! Placeholder.
-fn main() {}
+//! `cargo xtask`: what a person or CI runs. One module per subcommand.
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+mod arch;
+mod build;
+mod imports;
+mod paths;
+mod setup;
+mod wdk;
+mod workspace;
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "Builds, tests and shows nblease")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Install the Debian packages that the other commands need, as root; say which where not
+    Setup,
+    /// Build the driver: target/driver/ARCH/nblease.sys, with its map and debug information
+    Build(build::Args),
+}
+
+fn main() -> Result<()> {
+    match Cli::parse().command {
+        Command::Setup => setup::run(),
+        Command::Build(args) => build::run(&args),
+    }
+}

@@ -1,0 +1,155 @@
+//! `cargo xtask build`: the driver, compiled and linked on Linux.
+//!
+//! On Windows `cargo make` builds the same sources with the WDK, and none of this is used.
+
+use std::fs::{self, File};
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+use clap::ValueEnum;
+
+use crate::arch::Arch;
+use crate::{paths, setup, wdk, workspace};
+
+/// What to build.
+#[derive(clap::Args)]
+pub struct Args {
+    /// The machine to build for
+    #[arg(long, value_enum, default_value_t = Arch::X64)]
+    arch: Arch,
+    /// Cargo's profile
+    #[arg(long, value_enum, default_value_t = Profile::Release)]
+    profile: Profile,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Profile {
+    Release,
+    Dev,
+}
+
+impl Profile {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Release => "release",
+            Self::Dev => "dev",
+        }
+    }
+
+    fn folder(self) -> &'static str {
+        match self {
+            Self::Release => "release",
+            Self::Dev => "debug",
+        }
+    }
+}
+
+/// Makes `target/driver/ARCH/nblease.{sys,map,pdb}`.
+pub fn run(args: &Args) -> Result<()> {
+    setup::run()?;
+    let cross = paths::cross_target();
+    fs::create_dir_all(&cross)?;
+    // One build at a time: the steps before cargo's share files too.
+    let lock = File::create(cross.join("lock"))?;
+    lock.lock().context("wait for another build")?;
+
+    let libraries_changed = wdk::prepare(args.arch)?;
+    let workspace = workspace::prepare()?;
+    let output = workspace
+        .join("target")
+        .join(args.arch.triple())
+        .join(args.profile.folder());
+    if libraries_changed {
+        forget_link(&output)?;
+    }
+    cargo(args, &workspace)?;
+    deliver(
+        &output.join("deps"),
+        &paths::root().join("target/driver").join(args.arch.name()),
+    )
+}
+
+/// Cargo does not know that the image depends on the stand-in's libraries: makes it link again.
+fn forget_link(output: &Path) -> Result<()> {
+    let Ok(fingerprints) = fs::read_dir(output.join(".fingerprint")) else {
+        return Ok(());
+    };
+    for fingerprint in fingerprints {
+        let path = fingerprint?.path();
+        if path
+            .file_name()
+            .is_some_and(|name| name.as_encoded_bytes().starts_with(b"nblease-"))
+        {
+            fs::remove_dir_all(&path)?;
+        }
+    }
+    Ok(())
+}
+
+/// Runs Debian's cargo, which has the sources of `core` beside it.
+fn cargo(args: &Args, workspace: &Path) -> Result<()> {
+    let triple = args.arch.triple();
+    let underscored = triple.replace('-', "_");
+    let flags = wdk::binding_flags(args.arch)?;
+    let path = std::env::var("PATH").unwrap_or_default();
+
+    let mut cargo = Command::new("/usr/bin/cargo");
+    cargo
+        .current_dir(workspace)
+        .args(["build", "--package", "nblease", "-Zbuild-std=core,alloc"]);
+    cargo.args([
+        "--target",
+        triple,
+        "--profile",
+        args.profile.name(),
+        "--target-dir",
+        "target",
+    ]);
+    // -Zbuild-std is unstable.
+    cargo
+        .env("RUSTC_BOOTSTRAP", "1")
+        .env("PATH", format!("/usr/bin:{path}"));
+    // Left by the cargo that runs this program, which may be another one.
+    for name in [
+        "CARGO",
+        "RUSTC",
+        "RUSTUP_TOOLCHAIN",
+        "RUSTFLAGS",
+        "CARGO_ENCODED_RUSTFLAGS",
+        "LD_LIBRARY_PATH",
+    ] {
+        cargo.env_remove(name);
+    }
+    cargo.env("CARGO_PROFILE_DEV_PANIC", "abort");
+    cargo.env("WDKContentRoot", wdk::content_root());
+    cargo.env("LIBCLANG_PATH", "/usr/lib/llvm-19/lib");
+    cargo.env(format!("BINDGEN_EXTRA_CLANG_ARGS_{underscored}"), &flags);
+    cargo
+        .env(format!("CC_{underscored}"), "clang-19")
+        .env(format!("CFLAGS_{underscored}"), &flags);
+    cargo.env(format!("AR_{underscored}"), "llvm-lib-19");
+    cargo.env(
+        format!("CARGO_TARGET_{}_LINKER", underscored.to_uppercase()),
+        "lld-link-19",
+    );
+    let status = cargo.status().context("run /usr/bin/cargo")?;
+    ensure!(status.success(), "the driver does not build");
+    Ok(())
+}
+
+/// Copies the image under the name that Windows loads it by, with what describes it.
+fn deliver(from: &Path, to: &Path) -> Result<()> {
+    fs::create_dir_all(to)?;
+    for (made, name) in [
+        ("nblease.dll", "nblease.sys"),
+        ("nblease.map", "nblease.map"),
+        ("nblease.pdb", "nblease.pdb"),
+    ] {
+        let (made, file) = (from.join(made), to.join(name));
+        let content = fs::read(&made).with_context(|| format!("read {}", made.display()))?;
+        paths::write_if_changed(&file, content)?;
+    }
+    println!("built {}", to.join("nblease.sys").display());
+    Ok(())
+}
