@@ -76,7 +76,14 @@ fn kmdf_functions_have_their_indices() {
     let index = |name: &str| facts[&("WDFFUNCENUM", name)];
     let fact = |name| facts.get(&("WDFFUNCENUM", name)).copied();
     for (i, name) in WDF_FUNCTIONS.iter().enumerate() {
-        assert_eq!(fact(format!("{name}TableIndex").leak()), Some(i as i64), "{name}");
+        assert_eq!(
+            fact(format!("{name}TableIndex").leak()),
+            Some(i as i64),
+            "{name}"
+        );
     }
-    assert_eq!(index("WdfFunctionTableNumEntries"), WDF_FUNCTIONS.len() as i64);
+    assert_eq!(
+        index("WdfFunctionTableNumEntries"),
+        WDF_FUNCTIONS.len() as i64
+    );
 }

@@ -30,6 +30,7 @@ mod offload;
 mod oid;
 mod oob;
 mod pnp;
+pub mod signatures;
 mod status;
 mod types;
 mod wdf;

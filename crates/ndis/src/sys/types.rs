@@ -45,6 +45,10 @@ pub type NDIS_SUPPORTED_PAUSE_FUNCTIONS = i32;
 pub type NDIS_RFC6877_464XLAT_OFFLOAD_OPTIONS = i32;
 pub type POWER_ACTION = i32;
 pub type POWER_STATE_TYPE = i32;
+pub type EX_POOL_PRIORITY = i32;
+pub type LOCK_OPERATION = i32;
+pub type NDIS_PARAMETER_TYPE = i32;
+pub type WORK_QUEUE_TYPE = i32;
 
 /// `NDIS_MEDIA_CONNECT_STATE` and `NDIS_MEDIA_DUPLEX_STATE` are typedefs of the interface enumerations.
 pub type NDIS_MEDIA_CONNECT_STATE = super::enums::NET_IF_MEDIA_CONNECT_STATE;

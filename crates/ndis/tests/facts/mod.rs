@@ -159,6 +159,7 @@ const SCALARS: &[(&str, &str)] = &[
 /// Enumerations whose enumerators `enums.tsv` does not list.
 const OTHER_ENUMS: &[&str] = &[
     "LOCK_OPERATION",
+    "NDIS_PARAMETER_TYPE",
     "NDIS_MEDIA_CONNECT_STATE",
     "NDIS_MEDIA_DUPLEX_STATE",
     "NDIS_PHYSICAL_MEDIUM",
@@ -212,13 +213,19 @@ impl Types {
                 Some(target) => ("const", target),
                 None => ("mut", target),
             };
-            return match self.known(plain(target)) {
-                Some(name) if name != "()" => format!("*{mutability} {name}"),
-                _ => match self.function_pointer(target) {
-                    Some(signature) => format!("*{mutability} Option<{signature}>"),
-                    None => format!("*{mutability} c_void"),
-                },
+            if let Some(prototype) = self
+                .callbacks
+                .get(target)
+                .filter(|prototype| prototype.ends_with(')'))
+            {
+                return format!("Option<{}>", self.signature(prototype));
+            }
+            let name = match self.known(plain(target)) {
+                Some(name) if name != "()" => name,
+                _ if target.starts_with('P') => self.rust(target),
+                _ => "c_void".to_owned(),
             };
+            return format!("*{mutability} {name}");
         }
         if let Some(name) = self.known(plain(c_type)) {
             return name;
