@@ -6,7 +6,7 @@
  * and unbinding is the last thing done. PASSIVE_LEVEL throughout; the loader makes the calls one at a time.
  */
 #define WDF_STUB
-#include <ntddk.h>
+#include <ntifs.h>
 #include <wdf.h>
 
 typedef struct _WDF_BIND_INFO {

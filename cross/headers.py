@@ -25,8 +25,12 @@ ExReleaseSpinLockExclusive ExReleaseSpinLockExclusiveFromDpcLevel
 ExReleaseSpinLockShared ExReleaseSpinLockSharedFromDpcLevel
 ExAllocatePool2
 KeQueryInterruptTimePrecise KeQuerySystemTimePrecise KeQueryUnbiasedInterruptTimePrecise
-RtlIsNtDdiVersionAvailable
 KeGetCurrentIrql KeInitializeSpinLock KeLowerIrql KfRaiseIrql
+""".split()
+
+# Declared for each machine anew, so for ARM64 not at all.
+MACHINE = """\
+KeAcquireSpinLockAtDpcLevel KeAcquireSpinLockRaiseToDpc KeReleaseSpinLock KeReleaseSpinLockFromDpcLevel
 """.split()
 
 NEWER_HEAD = """\
@@ -147,7 +151,13 @@ def structs():
 def newer():
     """The text of newer.h."""
     prototypes = {name: kind for name, _, kind, *_ in rows("functions.tsv")}
-    return "\n".join([NEWER_HEAD] + [prototypes[name].replace(" (", f" {name}(", 1) + ";" for name in NEWER])
+
+    def prototype(name):
+        return prototypes[name].replace(" (", f" {name}(", 1) + ";"
+
+    lines = [prototype(name) for name in NEWER]
+    machine = [prototype(name) for name in MACHINE]
+    return "\n".join([NEWER_HEAD, *lines, "#ifdef __aarch64__", *machine, "#endif"])
 
 
 def wdf():

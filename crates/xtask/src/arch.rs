@@ -12,11 +12,19 @@ pub enum Arch {
 }
 
 impl Arch {
-    /// The WDK's name, of its library folders and of ours.
+    /// Our name for it, as of folders.
     pub fn name(self) -> &'static str {
         match self {
             Self::X64 => "x64",
             Self::Arm64 => "arm64",
+        }
+    }
+
+    /// The name of the WDK's library folders.
+    pub fn wdk_name(self) -> &'static str {
+        match self {
+            Self::X64 => "x64",
+            Self::Arm64 => "ARM64",
         }
     }
 

@@ -21,6 +21,9 @@ pub struct Args {
     /// Cargo's profile
     #[arg(long, value_enum, default_value_t = Profile::Release)]
     profile: Profile,
+    /// Run clippy over the driver and crates/wdf instead, which only this build can compile
+    #[arg(long)]
+    lint: bool,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -63,7 +66,15 @@ pub fn run(args: &Args) -> Result<()> {
     if libraries_changed {
         forget_link(&output)?;
     }
-    cargo(args, &workspace)?;
+    if args.lint {
+        return cargo(
+            args,
+            &workspace,
+            &["clippy", "--package", "nblease", "--package", "nblease-wdf"],
+            &["--", "-Dwarnings"],
+        );
+    }
+    cargo(args, &workspace, &["build", "--package", "nblease"], &[])?;
     deliver(
         &output.join("deps"),
         &paths::root().join("target/driver").join(args.arch.name()),
@@ -88,7 +99,7 @@ fn forget_link(output: &Path) -> Result<()> {
 }
 
 /// Runs Debian's cargo, which has the sources of `core` beside it.
-fn cargo(args: &Args, workspace: &Path) -> Result<()> {
+fn cargo(args: &Args, workspace: &Path, command: &[&str], last: &[&str]) -> Result<()> {
     let triple = args.arch.triple();
     let underscored = triple.replace('-', "_");
     let flags = wdk::binding_flags(args.arch)?;
@@ -97,7 +108,8 @@ fn cargo(args: &Args, workspace: &Path) -> Result<()> {
     let mut cargo = Command::new("/usr/bin/cargo");
     cargo
         .current_dir(workspace)
-        .args(["build", "--package", "nblease", "-Zbuild-std=core,alloc"]);
+        .args(command)
+        .arg("-Zbuild-std=core,alloc");
     cargo.args([
         "--target",
         triple,
@@ -106,6 +118,7 @@ fn cargo(args: &Args, workspace: &Path) -> Result<()> {
         "--target-dir",
         "target",
     ]);
+    cargo.args(last);
     // -Zbuild-std is unstable.
     cargo
         .env("RUSTC_BOOTSTRAP", "1")
@@ -134,7 +147,7 @@ fn cargo(args: &Args, workspace: &Path) -> Result<()> {
         "lld-link-19",
     );
     let status = cargo.status().context("run /usr/bin/cargo")?;
-    ensure!(status.success(), "the driver does not build");
+    ensure!(status.success(), "cargo {} failed", command[0]);
     Ok(())
 }
 

@@ -10,6 +10,7 @@ const PACKAGES: &[(&str, &str)] = &[
     // The driver's build: a compiler that can build core for Windows, the linker, the DDK's headers.
     ("rustc-web", "/usr/bin/rustc"),
     ("cargo-web", "/usr/bin/cargo"),
+    ("rust-web-clippy", "/usr/bin/cargo-clippy"),
     ("rust-web-src", "/usr/lib/rustlib/src/rust"),
     ("clang-19", "/usr/bin/clang-19"),
     ("libclang-19-dev", "/usr/lib/llvm-19/lib/libclang.so"),

@@ -28,7 +28,7 @@ pub fn content_root() -> PathBuf {
 
 /// The folder of the kernel's import libraries.
 pub fn library_folder(arch: Arch) -> PathBuf {
-    content_root().join(format!("Lib/{SDK}/km/{}", arch.name()))
+    content_root().join(format!("Lib/{SDK}/km/{}", arch.wdk_name()))
 }
 
 /// Makes headers and libraries for `arch`; says whether any library changed.
@@ -50,7 +50,7 @@ pub fn prepare(arch: Arch) -> Result<bool> {
     )?);
 
     let kernel = library_folder(arch);
-    let kmdf = content_root().join(format!("Lib/wdf/kmdf/{}/{KMDF}", arch.name()));
+    let kmdf = content_root().join(format!("Lib/wdf/kmdf/{}/{KMDF}", arch.wdk_name()));
     fs::create_dir_all(&kmdf).with_context(|| format!("create {}", kmdf.display()))?;
     let changed = imports::make(arch, &kernel)?;
     Ok(driver_entry(arch, &kmdf, headers)? || changed)

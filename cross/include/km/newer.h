@@ -16,8 +16,13 @@ PVOID ExAllocatePool2(POOL_FLAGS, SIZE_T, ULONG);
 ULONG64 KeQueryInterruptTimePrecise(PULONG64);
 void KeQuerySystemTimePrecise(PLARGE_INTEGER);
 ULONG64 KeQueryUnbiasedInterruptTimePrecise(PULONG64);
-BOOLEAN RtlIsNtDdiVersionAvailable(ULONG);
 KIRQL KeGetCurrentIrql(void);
 void KeInitializeSpinLock(PKSPIN_LOCK);
 void KeLowerIrql(KIRQL);
 KIRQL KfRaiseIrql(KIRQL);
+#ifdef __aarch64__
+void KeAcquireSpinLockAtDpcLevel(PKSPIN_LOCK);
+KIRQL KeAcquireSpinLockRaiseToDpc(PKSPIN_LOCK);
+void KeReleaseSpinLock(PKSPIN_LOCK, KIRQL);
+void KeReleaseSpinLockFromDpcLevel(PKSPIN_LOCK);
+#endif
