@@ -40,8 +40,8 @@ pub trait Control: Sized + 'static {
     fn open(file: File<Self>) -> Result<Self::File, NtStatus>;
     /// The last handle was closed, perhaps by the end of its process; requests may still be under way.
     fn cleanup(file: &Self::File);
-    /// A READ came.
-    fn read(file: &Self::File, request: Request);
+    /// A READ of `length` bytes came.
+    fn read(file: &Self::File, request: Request, length: usize);
     /// A DEVICE_CONTROL came.
     fn ioctl(file: &Self::File, request: Request, code: u32);
     /// An active read is cancelled.
@@ -357,13 +357,13 @@ unsafe extern "C" fn evt_file_close<C: Control>(file: WDFFILEOBJECT) {
     context.0 = None;
 }
 
-unsafe extern "C" fn evt_io_read<C: Control>(_queue: WDFQUEUE, request: WDFREQUEST, _length: usize) {
+unsafe extern "C" fn evt_io_read<C: Control>(_queue: WDFQUEUE, request: WDFREQUEST, length: usize) {
     // SAFETY: a file stays open while a request of it is under way.
     let file = unsafe { opened::<C>(file_of(request)) };
     // SAFETY: the framework gives the request to this callback.
     let request = unsafe { Request::from_raw(request) };
     match file {
-        Some(file) => C::read(file, request),
+        Some(file) => C::read(file, request, length),
         None => drop(request),
     }
 }

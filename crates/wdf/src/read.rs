@@ -9,6 +9,7 @@
 //! Completions are collected in [`Completions`] while locks are held, and carried out after.
 
 use core::{
+    cell::Cell,
     ffi::c_void,
     mem::ManuallyDrop,
     ptr::{NonNull, null_mut},
@@ -94,14 +95,59 @@ impl ReadBuffer {
         self.length == 0
     }
 
-    /// Where `length` bytes at `offset` lie, if they are within the buffer.
-    pub fn at(&self, offset: usize, length: usize) -> Option<NonNull<u8>> {
-        let end = offset.checked_add(length)?;
-        if end > self.length {
-            return None;
+    /// Stores `bytes` at `offset`; nothing where they would not lie within the buffer. Any IRQL.
+    ///
+    /// Writers that store at once have reserved different ranges.
+    pub fn put(&self, offset: usize, bytes: &[u8]) {
+        // SAFETY: bytes that nobody changes may be looked at as bytes that somebody may change.
+        let cells = unsafe { &*(core::ptr::from_ref(bytes) as *const [Cell<u8>]) };
+        self.put_cells(offset, cells);
+    }
+
+    /// As [`Self::put`], of bytes that their owner may change meanwhile, as those of a frame.
+    pub fn put_cells(&self, offset: usize, bytes: &[Cell<u8>]) {
+        if offset.checked_add(bytes.len()).is_none_or(|end| end > self.length) {
+            return;
         }
         // SAFETY: the offset is within the buffer, checked above.
-        Some(unsafe { self.start.add(offset) })
+        let to = unsafe { self.start.add(offset) };
+        // SAFETY: both ranges are valid, the target's by the check; a program's pages overlap nothing of the kernel's.
+        unsafe { to.as_ptr().copy_from_nonoverlapping(bytes.as_ptr().cast(), bytes.len()) };
+    }
+}
+
+/// The buffer of the read that is open now, for writers on any processor.
+///
+/// It is set before the read is opened to writers and does not change before the last of them is done; that order is
+/// the business of whoever opens and closes.
+pub struct OpenBuffer {
+    start: AtomicPtr<u8>,
+    length: AtomicUsize,
+}
+
+impl OpenBuffer {
+    /// None yet.
+    pub const fn new() -> Self {
+        Self { start: AtomicPtr::new(null_mut()), length: AtomicUsize::new(0) }
+    }
+
+    /// Makes this the buffer of the read about to be opened.
+    pub fn set(&self, buffer: ReadBuffer) {
+        self.start.store(buffer.start.as_ptr(), Ordering::Relaxed);
+        self.length.store(buffer.length, Ordering::Release);
+    }
+
+    /// The buffer of the open read.
+    pub fn get(&self) -> Option<ReadBuffer> {
+        let length = self.length.load(Ordering::Acquire);
+        let start = NonNull::new(self.start.load(Ordering::Relaxed))?;
+        Some(ReadBuffer { start, length })
+    }
+}
+
+impl Default for OpenBuffer {
+    fn default() -> Self {
+        Self::new()
     }
 }
 
@@ -297,14 +343,12 @@ impl Completions {
         self.last = Some(handle);
     }
 
-    /// Completes them all and returns how many were completed with data and how many without. Up to DISPATCH_LEVEL,
-    /// no lock held.
-    pub fn complete(mut self) -> Completed {
-        self.drain()
+    /// Completes them all. Up to DISPATCH_LEVEL, no lock held.
+    pub fn complete(mut self) {
+        self.drain();
     }
 
-    fn drain(&mut self) -> Completed {
-        let mut completed = Completed::default();
+    fn drain(&mut self) {
         self.last = None;
         while let Some(handle) = self.first.take() {
             // SAFETY: in the list, hence not completed yet.
@@ -314,14 +358,11 @@ impl Completions {
             // SAFETY: `push` took the ownership, and this ends it.
             let request = unsafe { Request::from_raw(handle.as_ptr().cast()) };
             if filled == 0 {
-                completed.cancelled += 1;
                 request.complete(NtStatus::CANCELLED, 0);
             } else {
-                completed.filled += 1;
                 request.complete(NtStatus::SUCCESS, filled);
             }
         }
-        completed
     }
 }
 
@@ -329,13 +370,4 @@ impl Drop for Completions {
     fn drop(&mut self) {
         self.drain();
     }
-}
-
-/// How many reads were completed.
-#[derive(Clone, Copy, Default, Debug, PartialEq, Eq)]
-pub struct Completed {
-    /// With data.
-    pub filled: u64,
-    /// Without, as cancelled.
-    pub cancelled: u64,
 }

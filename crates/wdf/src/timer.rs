@@ -57,3 +57,11 @@ impl Timer {
         let _ = unsafe { call_unsafe_wdf_function_binding!(WdfTimerStop, self.0, 1) };
     }
 }
+
+impl Drop for Timer {
+    /// PASSIVE_LEVEL: deleting it waits for a callback under way.
+    fn drop(&mut self) {
+        // SAFETY: the handle is valid until the file is deleted, and the file's data goes before.
+        unsafe { call_unsafe_wdf_function_binding!(WdfObjectDelete, self.0.cast()) };
+    }
+}

@@ -1,0 +1,203 @@
+//! The control device: open, close, READ and the IOCTLs.
+//!
+//! Calling contexts: all at PASSIVE_LEVEL, any number at once, without a lock of ours, except the cancel callback and
+//! the timer, which come up to DISPATCH_LEVEL and go straight to the reader. A request belongs to the callback that
+//! receives it, and is completed there or handed to the reader. Every length is that of the request's own buffer; a
+//! refused request changes nothing.
+
+use alloc::vec::Vec;
+
+use nblease_abi::{
+    self as abi, ABI_VERSION,
+    configure::{self, Configure, ConfigureReply},
+    ioctl::{self, AdapterEntry, AdapterList, VersionInfo},
+    stats::{AdapterStats, STATS_OF_ALL_READERS, STATS_OF_THIS_READER, StatsHeader},
+};
+use nblease_engine::{clock::Clock, reader::ReaderConfig};
+use nblease_wdf::{
+    NtStatus,
+    device::{Control, File},
+    lock::SpinLock,
+    pool::PoolArc,
+    read::CancelledRead,
+    request::Request,
+    time,
+};
+use zerocopy::IntoBytes;
+
+use crate::{
+    entry::{Driver, driver},
+    reader::Reader,
+};
+
+/// The control device's implementation.
+pub struct Device;
+
+/// An open handle: a reader once CONFIGURE has made it one.
+pub struct Handle {
+    file: File<Device>,
+    reader: SpinLock<Option<PoolArc<Reader>>>,
+}
+
+impl Handle {
+    fn reader(&self) -> Option<PoolArc<Reader>> {
+        self.reader.lock().clone()
+    }
+}
+
+impl Control for Device {
+    type File = Handle;
+
+    fn open(file: File<Self>) -> Result<Handle, NtStatus> {
+        Ok(Handle { file, reader: SpinLock::new(None) })
+    }
+
+    fn cleanup(handle: &Handle) {
+        let (Some(driver), Some(reader)) = (driver(), handle.reader()) else { return };
+        driver.registry.lock().remove(&reader);
+        reader.end();
+        driver.registry.lock().bury(&reader.stats());
+    }
+
+    fn read(handle: &Handle, request: Request, length: usize) {
+        let Some(reader) = handle.reader() else {
+            return request.complete(status(abi::NtStatus::DEVICE_NOT_READY), 0);
+        };
+        if length > ioctl::MAX_READ_BYTES as usize {
+            return reader.refuse(request, status(abi::NtStatus::INVALID_PARAMETER));
+        }
+        reader.pend(request);
+    }
+
+    fn ioctl(handle: &Handle, mut request: Request, code: u32) {
+        let result = driver().ok_or(status(abi::NtStatus::DELETE_PENDING)).and_then(|driver| match code {
+            ioctl::IOCTL_QUERY_VERSION => query_version(driver, &mut request),
+            ioctl::IOCTL_LIST_ADAPTERS => list_adapters(driver, &mut request),
+            ioctl::IOCTL_CONFIGURE => configure(driver, handle, &mut request),
+            ioctl::IOCTL_STATS => stats(driver, handle, &mut request),
+            _ => Err(status(abi::NtStatus::INVALID_DEVICE_REQUEST)),
+        });
+        match result {
+            Ok(bytes) => request.complete(NtStatus::SUCCESS, bytes),
+            Err(status) => request.complete(status, 0),
+        }
+    }
+
+    fn read_cancelled(handle: &Handle, read: CancelledRead) {
+        if let Some(reader) = handle.reader() {
+            reader.cancel(read);
+        }
+    }
+
+    fn timer(handle: &Handle) {
+        if let Some(reader) = handle.reader() {
+            reader.time_up();
+        }
+    }
+}
+
+/// A status that crosses to user mode, as the kernel has it.
+const fn status(status: abi::NtStatus) -> NtStatus {
+    NtStatus::new(status.0)
+}
+
+fn query_version(driver: &Driver, request: &mut Request) -> Result<usize, NtStatus> {
+    let info = VersionInfo {
+        abi_version: ABI_VERSION,
+        driver: crate::names::VERSION,
+        reserved0: 0,
+        ndis_version: driver.ndis_version,
+        modes: 1 << configure::MODE_TAP,
+        max_snaplen: configure::MAX_SNAPLEN,
+        max_spill_bytes: configure::MAX_SPILL_BYTES,
+        max_adapters: configure::MAX_ADAPTERS,
+        max_read_bytes: ioctl::MAX_READ_BYTES,
+        reserved1: [0; 6],
+    };
+    answer(request, &[info.as_bytes()], &[])
+}
+
+fn list_adapters(driver: &Driver, request: &mut Request) -> Result<usize, NtStatus> {
+    let length = request.output(size_of::<AdapterList>())?.len();
+    let room = AdapterList::room(length).unwrap_or(0);
+    let (entries, total) = {
+        let registry = driver.registry.lock();
+        let adapters = registry.adapters();
+        (collect(adapters.iter().take(room).map(|adapter| adapter.entry()))?, adapters.len())
+    };
+    let head = AdapterList::new(entries.len() as u32, total as u32);
+    answer(request, &[head.as_bytes()], entries.as_bytes())
+}
+
+fn stats(driver: &Driver, handle: &Handle, request: &mut Request) -> Result<usize, NtStatus> {
+    let length = request.output(0)?.len();
+    let room = StatsHeader::room(length).ok_or(status(abi::NtStatus::BUFFER_TOO_SMALL))?;
+    let reader = handle.reader();
+    let (header, counters, adapters) = {
+        let registry = driver.registry.lock();
+        let adapters = collect(registry.adapters().iter().take(room).map(|adapter| adapter.stats()))?;
+        let (scope, counters) = match &reader {
+            Some(reader) => (STATS_OF_THIS_READER, reader.stats()),
+            None => (STATS_OF_ALL_READERS, registry.stats()),
+        };
+        let (count, total) = (adapters.len() as u32, registry.adapters().len() as u32);
+        (StatsHeader::new(count, total, registry.readers() as u32, scope), counters, adapters)
+    };
+    answer(request, &[header.as_bytes(), counters.as_bytes()], adapters.as_bytes())
+}
+
+fn configure(driver: &Driver, handle: &Handle, request: &mut Request) -> Result<usize, NtStatus> {
+    // Input and output lie in the same buffer, so the output is asked for before the input is looked at, and the
+    // configuration is a copy.
+    request.output(size_of::<ConfigureReply>())?;
+    let (config, reply) = {
+        let input = request.input(0)?;
+        let (config, luids) = Configure::parse(input).map_err(|error| status(error.status()))?;
+        (ReaderConfig::new(&config, luids), config.reply())
+    };
+    // From here to the end of the function CONFIGUREs come one at a time.
+    let mut registry = driver.registry.lock();
+    if handle.reader().is_some() {
+        return Err(status(abi::NtStatus::INVALID_DEVICE_STATE));
+    }
+    let mut descriptions = Vec::new();
+    descriptions.try_reserve_exact(config.adapters().len()).map_err(|_| NtStatus::INSUFFICIENT_RESOURCES)?;
+    for &luid in config.adapters() {
+        descriptions.push(registry.adapter(luid)?.description(config.snaplen())?);
+    }
+    let reader = Reader::new(config, clock()?, handle.file, driver.device.reads, &descriptions)?;
+    let reader = PoolArc::try_new(reader).map_err(|_| NtStatus::INSUFFICIENT_RESOURCES)?;
+    registry.add(&reader)?;
+    *handle.reader.lock() = Some(reader);
+    answer(request, &[reply.as_bytes()], &[])
+}
+
+/// The performance counter tied to the time of day, once for each reader.
+fn clock() -> Result<Clock, NtStatus> {
+    let (before, frequency) = time::performance_counter();
+    let now = time::system_time();
+    let (after, _) = time::performance_counter();
+    Clock::tie(frequency, before, now, after).ok_or(status(abi::NtStatus::UNSUCCESSFUL))
+}
+
+/// The items in memory of their own: the output is written when no lock is held.
+fn collect<T>(items: impl ExactSizeIterator<Item = T>) -> Result<Vec<T>, NtStatus> {
+    let mut all = Vec::new();
+    all.try_reserve_exact(items.len()).map_err(|_| NtStatus::INSUFFICIENT_RESOURCES)?;
+    all.extend(items);
+    Ok(all)
+}
+
+/// Writes the heads and the entries behind each other into the output, and says how many bytes they are.
+fn answer(request: &mut Request, heads: &[&[u8]], entries: &[u8]) -> Result<usize, NtStatus> {
+    let length = heads.iter().map(|head| head.len()).sum::<usize>() + entries.len();
+    let mut output = request.output(length)?;
+    for part in heads.iter().chain(&[entries]) {
+        let (room, rest) = output.split_at_mut_checked(part.len()).ok_or(status(abi::NtStatus::BUFFER_TOO_SMALL))?;
+        room.copy_from_slice(part);
+        output = rest;
+    }
+    Ok(length)
+}
+
+const _: () = assert!(align_of::<AdapterEntry>() <= 8 && align_of::<AdapterStats>() <= 8);

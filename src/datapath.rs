@@ -1,0 +1,103 @@
+//! The data path: frames on their way down (send) and up (receive), and back again when others are done with them.
+//!
+//! Calling contexts: up to DISPATCH_LEVEL, on several processors at once, without a lock of ours. A chain is the
+//! module's from entry until it leaves by `forward` or `finish`, in the same function that it came to; nothing is held
+//! here. Readers look at the frames before the chain leaves; while they do, their list is locked to read, and nothing
+//! is allocated. Reads that they filled are completed after that lock is gone.
+//!
+//! | who | owns the NBLs |
+//! |---|---|
+//! | the protocol above, or the card below | before the callback |
+//! | this module | from the callback's entry until `forward` or `finish` |
+//! | whoever comes next | from then on: they are not looked at any more |
+
+use nblease_abi::stats::{AdapterStats, ReaderStats};
+use nblease_engine::reader::Direction;
+use nblease_ndis::{
+    Status,
+    chain::{Received, SendChain},
+    packet::NblRef,
+};
+use nblease_wdf::{read::Completions, time};
+
+use crate::{adapter::Adapter, filter::Module, reader::Batch};
+
+impl Module {
+    /// Frames from above. A module that does not run finishes them; one that runs shows them to its readers and
+    /// passes them down.
+    pub fn send_down(&self, chain: SendChain) {
+        let Some(_admitted) = self.running.enter() else {
+            let refused = u64::from(chain.count());
+            self.adapter.count(&AdapterStats { send_nbls_refused_paused: refused, ..AdapterStats::default() });
+            return chain.finish(Status::PAUSED);
+        };
+        if self.adapter.is_watched() {
+            show(&self.adapter, Direction::Out, chain.nbls());
+        }
+        chain.forward();
+    }
+
+    /// Frames from below. They go up whether the module runs or not; one that runs shows them to its readers first.
+    /// What is lent for the call only (RESOURCES) is back when the call that passes it up returns.
+    pub fn receive_up(&self, received: Received<'_>) {
+        match self.running.enter() {
+            Some(_admitted) if self.adapter.is_watched() => {
+                show(&self.adapter, Direction::In, received.nbls());
+                if let Received::Lent(chain) = &received {
+                    let lent = u64::from(chain.count());
+                    self.adapter.count(&AdapterStats { receive_nbls_resources: lent, ..AdapterStats::default() });
+                }
+                received.forward();
+            }
+            Some(_admitted) => received.forward(),
+            None => {
+                let passed = received.nbls().count() as u64;
+                self.adapter.count(&AdapterStats { receive_nbls_unexamined: passed, ..AdapterStats::default() });
+                received.forward();
+            }
+        }
+    }
+}
+
+/// Shows the frames of a chain to the adapter's readers: each one's copy is made from the original, where it lies.
+fn show<'a>(adapter: &Adapter, direction: Direction, nbls: impl Iterator<Item = NblRef<'a>>) {
+    let (counter, _) = time::performance_counter();
+    let batch = Batch { direction, counter };
+    let mut counted = AdapterStats::default();
+    let mut done = Completions::new();
+    adapter.with_taps(|taps| {
+        for nbl in nbls {
+            let looped_back = direction == Direction::In && nbl.is_loopback();
+            let mut frames = 0;
+            let mut wanted = false;
+            let mut skipped = false;
+            for tap in taps {
+                let config = tap.reader.config();
+                if !config.wants(direction, looped_back) {
+                    skipped |= config.wants_direction(direction);
+                    continue;
+                }
+                wanted = true;
+                let mut seen = ReaderStats::default();
+                for frame in nbl.frames() {
+                    tap.reader.deliver(nbl, frame, batch, tap.interface, &mut seen, &mut done);
+                }
+                tap.reader.count(&seen);
+            }
+            for _ in nbl.frames() {
+                frames += 1;
+            }
+            match direction {
+                Direction::Out => (counted.send_nbls, counted.send_frames) = (counted.send_nbls + 1, counted.send_frames + frames),
+                Direction::In => (counted.receive_nbls, counted.receive_frames) = (counted.receive_nbls + 1, counted.receive_frames + frames),
+            }
+            counted.frames_wanted += if wanted { frames } else { 0 };
+            counted.frames_loopback_skipped += if skipped { frames } else { 0 };
+        }
+        for tap in taps {
+            tap.reader.end_batch(&mut done);
+        }
+    });
+    adapter.count(&counted);
+    done.complete();
+}

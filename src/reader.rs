@@ -1,0 +1,527 @@
+//! A configured handle: its active read, the spill behind it, and how a frame gets into either.
+//!
+//! Calling contexts: [`Reader::deliver`] and [`Reader::end_batch`] up to DISPATCH_LEVEL with the adapter's readers
+//! locked to read, on several processors at once. [`Reader::pend`] and [`Reader::end`] at PASSIVE_LEVEL. The timer and
+//! the cancel callback up to DISPATCH_LEVEL. A frame is borrowed from its NBL, whose owner is the caller. Reads that
+//! end are handed out in [`Completions`] and completed by the caller, without a lock.
+//!
+//! A frame goes into the open read where it fits: room is reserved by one atomic operation and filled without a lock.
+//! Only where there is no open read or no room is the reader's own lock taken: to end the read and open the next, or
+//! to put the record into the spill. A read is open only while the spill is empty, so records keep their order.
+
+use alloc::vec::Vec;
+use core::{
+    cell::Cell,
+    sync::atomic::{AtomicU64, Ordering},
+};
+
+use nblease_abi::{
+    pcapng::{EPB_HEADER_LEN, EPB_MAX_TRAILER, EpbFlags, EpbPlan},
+    stats::ReaderStats,
+};
+use nblease_engine::{
+    clock::Clock,
+    counters::ReaderCounters,
+    drop_count::DropCount,
+    read_slot::{Finished, ReadSlot, Reserve, Reserved, Ticket},
+    reader::{Direction, ReaderConfig},
+    spill::{Record, SpillLevel, SpillRing},
+    vlan::{FrameShape, Segment, VlanTag},
+};
+use nblease_ndis::packet::{FrameRef, NblRef};
+use nblease_wdf::{
+    NtStatus,
+    device::File,
+    lock::SpinLock,
+    read::{ActiveRead, CancelledRead, Completions, OpenBuffer, Read, ReadQueue},
+    request::Request,
+    timer::Timer,
+};
+
+use crate::control::Device;
+
+/// Bytes of the two addresses, with which a frame starts and behind which its tag stands.
+const ADDRESSES: usize = 12;
+
+/// A reader. Shared by its handle and by the adapters that it watches.
+pub struct Reader {
+    config: ReaderConfig,
+    clock: Clock,
+    file: File<Device>,
+    reads: ReadQueue,
+    timer: Timer,
+    slot: ReadSlot,
+    buffer: OpenBuffer,
+    /// Frames and captured bytes in the open read.
+    filled: Tally,
+    untold_drops: DropCount,
+    waiting: SpinLock<Waiting>,
+    counters: ReaderCounters,
+}
+
+/// What the reader's lock guards.
+struct Waiting {
+    /// The read that is open or closing.
+    active: Option<(ActiveRead, Ticket)>,
+    spill: SpillRing<Vec<u8>>,
+    /// The handle is closed: nothing is taken from the queue any more.
+    ended: bool,
+}
+
+#[derive(Default)]
+struct Tally {
+    frames: AtomicU64,
+    bytes: AtomicU64,
+}
+
+/// What a callback knows about the frames that it brings, read once for all of them.
+#[derive(Clone, Copy)]
+pub struct Batch {
+    /// Seen from this machine.
+    pub direction: Direction,
+    /// The performance counter.
+    pub counter: u64,
+}
+
+/// A frame's record before it has a place.
+struct Plan {
+    shape: FrameShape,
+    block: EpbPlan,
+}
+
+impl Reader {
+    /// A reader whose first records are `descriptions`: the blocks that describe its interfaces. PASSIVE_LEVEL.
+    ///
+    /// # Errors
+    /// STATUS_INSUFFICIENT_RESOURCES where there is no memory for the spill or the timer.
+    pub fn new(
+        config: ReaderConfig,
+        clock: Clock,
+        file: File<Device>,
+        reads: ReadQueue,
+        descriptions: &[Vec<u8>],
+    ) -> Result<Self, NtStatus> {
+        let mut memory = Vec::new();
+        let bytes = config.spill_bytes() as usize;
+        memory.try_reserve_exact(bytes).map_err(|_| NtStatus::INSUFFICIENT_RESOURCES)?;
+        memory.resize(bytes, 0);
+        let mut spill = SpillRing::new(memory);
+        for block in descriptions {
+            let record = Record { len: block.len() as u32, captured: None };
+            let mut room = spill.reserve(record).ok_or(NtStatus::INSUFFICIENT_RESOURCES)?;
+            let (first, second) = room.parts();
+            for (to, from) in first.iter_mut().chain(second).zip(block) {
+                *to = *from;
+            }
+            room.commit();
+        }
+        Ok(Self {
+            config,
+            clock,
+            file,
+            reads,
+            timer: file.timer()?,
+            slot: ReadSlot::new(),
+            buffer: OpenBuffer::new(),
+            filled: Tally::default(),
+            untold_drops: DropCount::new(),
+            waiting: SpinLock::new(Waiting { active: None, spill, ended: false }),
+            counters: ReaderCounters::new(),
+        })
+    }
+
+    /// What it asked for.
+    pub const fn config(&self) -> &ReaderConfig {
+        &self.config
+    }
+
+    /// Its counters now.
+    pub fn stats(&self) -> ReaderStats {
+        let level: SpillLevel = self.waiting.lock().spill.level();
+        self.counters.snapshot(level)
+    }
+
+    /// Adds what a batch counted.
+    pub fn count(&self, counted: &ReaderStats) {
+        self.counters.add(counted);
+    }
+
+    /// A READ came: it waits for records, or gets those that wait.
+    pub fn pend(&self, request: Request) {
+        let read = match Read::map(request, self.config.largest_record() as usize) {
+            Ok(read) => read,
+            Err((request, status)) => {
+                let unmapped = status == NtStatus::INSUFFICIENT_RESOURCES;
+                self.count(&ReaderStats {
+                    reads_failed_mapping: unmapped.into(),
+                    reads_refused: (!unmapped).into(),
+                    ..ReaderStats::default()
+                });
+                return request.complete(status, 0);
+            }
+        };
+        if let Err((request, status)) = read.pend(self.reads) {
+            return request.complete(status, 0);
+        }
+        let mut done = Completions::new();
+        {
+            let mut waiting = self.waiting.lock();
+            self.serve(&mut waiting, &mut done);
+            // The handle was closed meanwhile: the framework has looked for its waiting reads already.
+            while waiting.ended {
+                let Some(read) = self.file.take_read(self.reads) else { break };
+                read.finish(0, &mut done);
+            }
+        }
+        done.complete();
+    }
+
+    /// A READ was refused when it came.
+    pub fn refuse(&self, request: Request, status: NtStatus) {
+        self.count(&ReaderStats { reads_refused: 1, ..ReaderStats::default() });
+        request.complete(status, 0);
+    }
+
+    /// Copies a frame into the open read, or into the spill; where neither can be, it is counted as lost.
+    pub fn deliver(
+        &self,
+        nbl: NblRef<'_>,
+        frame: FrameRef<'_>,
+        batch: Batch,
+        interface: u32,
+        counted: &mut ReaderStats,
+        done: &mut Completions,
+    ) {
+        counted.frames_seen += 1;
+        let tag = nbl.vlan_tci().and_then(VlanTag::from_tci);
+        let shape = FrameShape::new(frame.len() as u32, tag, self.config.snaplen());
+        // Mapped before any room is taken, so that a copy once begun ends.
+        if frame.map((shape.captured_len as usize).min(frame.len())).is_err() {
+            counted.frames_dropped_unreadable += 1;
+            self.untold_drops.add(1);
+            return;
+        }
+        let block = EpbPlan {
+            interface,
+            timestamp_ns: self.clock.unix_ns(batch.counter),
+            captured_len: shape.captured_len,
+            original_len: shape.original_len,
+            flags: flags(nbl, batch.direction),
+            dropcount: self.untold_drops.take(),
+            packet_id: None,
+            queue: None,
+        };
+        let plan = Plan { shape, block };
+        match self.slot.reserve(plan.len()) {
+            Reserve::Room(room) => self.fill(room, frame, plan, counted, done),
+            Reserve::NoRead => self.deliver_locked(None, frame, plan, counted, done),
+            Reserve::Full(finished) => self.deliver_locked(finished, frame, plan, counted, done),
+        }
+    }
+
+    /// The indication is over: a reader that asked for it gets what is there at once.
+    pub fn end_batch(&self, done: &mut Completions) {
+        if self.config.is_immediate() {
+            if let Some(finished) = self.slot.close_any() {
+                self.finish_and_serve(finished, done);
+            }
+        }
+    }
+
+    /// The open read's time is up.
+    pub fn time_up(&self) {
+        let mut done = Completions::new();
+        {
+            let mut waiting = self.waiting.lock();
+            let ticket = waiting.active.as_ref().map(|(_, ticket)| *ticket);
+            if let Some(finished) = ticket.and_then(|ticket| self.slot.close(ticket)) {
+                self.count(&ReaderStats { reads_timed_out: 1, ..ReaderStats::default() });
+                self.finish(&mut waiting, finished, &mut done);
+                self.serve(&mut waiting, &mut done);
+            }
+        }
+        done.complete();
+    }
+
+    /// The framework cancels an active read: it ends with what is in it.
+    pub fn cancel(&self, cancelled: CancelledRead) {
+        let mut done = Completions::new();
+        {
+            let mut waiting = self.waiting.lock();
+            // Another read, or one with a writer in it: whoever ends it finds the mark left below.
+            let ticket = waiting.active.as_ref().filter(|(active, _)| active.is(&cancelled)).map(|(_, ticket)| *ticket);
+            if let Some(finished) = ticket.and_then(|ticket| self.slot.close(ticket)) {
+                if let Some((active, _)) = waiting.active.take() {
+                    self.count_read(finished.bytes);
+                    active.finish_cancelled(finished.bytes as usize);
+                }
+                drop(finished);
+                self.serve(&mut waiting, &mut done);
+            }
+        }
+        cancelled.finish(&mut done);
+        done.complete();
+    }
+
+    /// The handle is closed, and no adapter knows the reader any more: its active read ends with what is in it. The
+    /// framework cancels the waiting ones.
+    pub fn end(&self) {
+        self.timer.stop();
+        let mut done = Completions::new();
+        {
+            let mut waiting = self.waiting.lock();
+            waiting.ended = true;
+            if let Some(finished) = self.slot.close_any() {
+                self.finish(&mut waiting, finished, &mut done);
+            }
+        }
+        done.complete();
+    }
+
+    /// There is no open read with room: opens the next one, or spills.
+    fn deliver_locked(
+        &self,
+        mut finished: Option<Finished<'_>>,
+        frame: FrameRef<'_>,
+        plan: Plan,
+        counted: &mut ReaderStats,
+        done: &mut Completions,
+    ) {
+        let mut waiting = self.waiting.lock();
+        loop {
+            if let Some(finished) = finished.take() {
+                self.finish(&mut waiting, finished, done);
+                self.serve(&mut waiting, done);
+            }
+            // Another processor may have opened a read meanwhile.
+            match self.slot.reserve(plan.len()) {
+                Reserve::Room(room) => {
+                    drop(waiting);
+                    return self.fill(room, frame, plan, counted, done);
+                }
+                Reserve::Full(Some(full)) => finished = Some(full),
+                // Writers are still in it; the last of them serves what is spilled here.
+                Reserve::Full(None) => break,
+                Reserve::NoRead if !waiting.spill.is_empty() => break,
+                Reserve::NoRead if !self.open(&mut waiting, done) => break,
+                Reserve::NoRead => {}
+            }
+        }
+        self.spill(&mut waiting, frame, plan, counted);
+    }
+
+    /// Takes the next waiting read and opens it; false where there is none, or the slot is not free.
+    fn open(&self, waiting: &mut Waiting, done: &mut Completions) -> bool {
+        let Some(mut owner) = self.slot.acquire() else { return false };
+        while let Some(read) = self.next_read(waiting) {
+            let active = match self.file.activate(read) {
+                Ok(active) => active,
+                Err(cancelled) => {
+                    self.count_read(0);
+                    cancelled.finish(0, done);
+                    continue;
+                }
+            };
+            self.buffer.set(active.buffer());
+            match owner.open(active.buffer().len() as u32, 0) {
+                Ok(ticket) => {
+                    waiting.active = Some((active, ticket));
+                    if !self.config.is_immediate() {
+                        self.timer.start(self.config.timeout_ms());
+                    }
+                    return true;
+                }
+                Err(back) => {
+                    owner = back;
+                    self.count_read(0);
+                    active.finish(0, done);
+                }
+            }
+        }
+        false
+    }
+
+    /// The first read that waits, unless the handle is closed.
+    fn next_read(&self, waiting: &Waiting) -> Option<Read> {
+        if waiting.ended { None } else { self.file.take_read(self.reads) }
+    }
+
+    /// Writes a record into its room in the open read.
+    fn fill(
+        &self,
+        room: Reserved<'_>,
+        frame: FrameRef<'_>,
+        plan: Plan,
+        counted: &mut ReaderStats,
+        done: &mut Completions,
+    ) {
+        let captured = u64::from(plan.shape.captured_len);
+        if let Some(buffer) = self.buffer.get() {
+            let start = room.offset as usize;
+            plan.write(frame, |offset, bytes| buffer.put_cells(start + offset, bytes));
+        }
+        counted.frames_direct += 1;
+        counted.bytes_copied += captured;
+        self.filled.frames.fetch_add(1, Ordering::Relaxed);
+        self.filled.bytes.fetch_add(captured, Ordering::Relaxed);
+        if let Some(finished) = room.commit() {
+            self.finish_and_serve(finished, done);
+        }
+    }
+
+    /// Copies a record into the spill; a full spill loses it.
+    fn spill(&self, waiting: &mut Waiting, frame: FrameRef<'_>, plan: Plan, counted: &mut ReaderStats) {
+        let captured = plan.shape.captured_len;
+        let record = Record { len: plan.len(), captured: Some(captured) };
+        let Some(mut room) = waiting.spill.reserve(record) else {
+            counted.frames_dropped_spill_full += 1;
+            self.untold_drops.add(plan.block.dropcount + 1);
+            return;
+        };
+        {
+            let (first, second) = room.parts();
+            let wrap = first.len();
+            plan.write(frame, |offset, bytes| match bytes.split_at_checked(wrap.saturating_sub(offset)) {
+                Some((front, back)) => {
+                    put(first, offset, front);
+                    put(second, (offset + front.len()).saturating_sub(wrap), back);
+                }
+                None => put(first, offset, bytes),
+            });
+        }
+        room.commit();
+        counted.frames_spilled += 1;
+        counted.bytes_copied += u64::from(captured);
+    }
+
+    /// Gives spilled records to waiting reads, as long as there are both.
+    fn serve(&self, waiting: &mut Waiting, done: &mut Completions) {
+        while !waiting.spill.is_empty() {
+            // A read that writers are still in goes first; the last of them comes here.
+            let Some(_owner) = self.slot.acquire() else { return };
+            let Some(read) = self.next_read(waiting) else { return };
+            let buffer = read.buffer();
+            let mut filled = 0;
+            let mut counted = ReaderStats { reads_completed: 1, ..ReaderStats::default() };
+            while let Some(record) = waiting.spill.front() {
+                if record.len as usize > buffer.len() - filled {
+                    break;
+                }
+                waiting.spill.pop_with(|_, first, second| {
+                    buffer.put(filled, first);
+                    buffer.put(filled + first.len(), second);
+                });
+                filled += record.len as usize;
+                let captured = record.captured.map_or(0, u64::from);
+                counted.frames_delivered += u64::from(record.captured.is_some());
+                counted.bytes_delivered += captured;
+                counted.bytes_copied += captured;
+            }
+            self.count(&counted);
+            read.finish(filled, done);
+        }
+    }
+
+    fn finish_and_serve(&self, finished: Finished<'_>, done: &mut Completions) {
+        let mut waiting = self.waiting.lock();
+        self.finish(&mut waiting, finished, done);
+        self.serve(&mut waiting, done);
+    }
+
+    /// Ends the active read with what is in it, and frees the slot.
+    fn finish(&self, waiting: &mut Waiting, finished: Finished<'_>, done: &mut Completions) {
+        if let Some((active, _)) = waiting.active.take() {
+            self.count_read(finished.bytes);
+            active.finish(finished.bytes as usize, done);
+        }
+    }
+
+    /// Counts a read that ends with `bytes` of records written by [`Self::fill`].
+    fn count_read(&self, bytes: u32) {
+        self.count(&ReaderStats {
+            frames_delivered: self.filled.frames.swap(0, Ordering::Relaxed),
+            bytes_delivered: self.filled.bytes.swap(0, Ordering::Relaxed),
+            reads_completed: (bytes != 0).into(),
+            reads_cancelled: (bytes == 0).into(),
+            ..ReaderStats::default()
+        });
+    }
+}
+
+impl Plan {
+    /// Bytes of the record.
+    const fn len(&self) -> u32 {
+        self.block.total_len() as u32
+    }
+
+    /// Writes the record piece by piece: `put` stores bytes at an offset in the record.
+    ///
+    /// Each captured byte of the frame is read once. The addresses go by way of the stack, since they also say to
+    /// whom the frame goes.
+    fn write(mut self, frame: FrameRef<'_>, mut put: impl FnMut(usize, &[Cell<u8>])) {
+        let mut addresses = [0; ADDRESSES];
+        let mut at = EPB_HEADER_LEN;
+        put(0, cells(&mut self.block.header()));
+        for segment in self.shape.segments() {
+            match segment {
+                Segment::Original { offset: 0, len } => {
+                    let front = (len as usize).min(ADDRESSES);
+                    if let Some(addresses) = addresses.get_mut(..front) {
+                        // Mapped already, and long enough.
+                        let _ = frame.copy_to_slice(0, addresses);
+                        put(at, cells(addresses));
+                        at += front;
+                    }
+                    frame.for_each_chunk(front, len as usize - front, |bytes| {
+                        put(at, bytes);
+                        at += bytes.len();
+                    });
+                }
+                Segment::Original { offset, len } => frame.for_each_chunk(offset as usize, len as usize, |bytes| {
+                    put(at, bytes);
+                    at += bytes.len();
+                }),
+                Segment::Tag { mut bytes, len } => {
+                    put(at, cells(bytes.get_mut(..len as usize).unwrap_or_default()));
+                    at += len as usize;
+                }
+            }
+        }
+        let destination = addresses.get(..(self.shape.captured_len as usize).min(6)).unwrap_or(&[]);
+        self.block.flags |= EpbFlags::cast_of(destination);
+        let mut trailer = [0; EPB_MAX_TRAILER];
+        let len = self.block.trailer(&mut trailer);
+        put(at, cells(trailer.get_mut(..len).unwrap_or_default()));
+    }
+}
+
+/// What is known about a frame beside its bytes.
+fn flags(nbl: NblRef<'_>, direction: Direction) -> EpbFlags {
+    match direction {
+        Direction::Out => {
+            let mut flags = EpbFlags::OUTBOUND;
+            flags.set(EpbFlags::CHECKSUM_NOT_READY, nbl.asks_for_checksum());
+            flags.set(EpbFlags::SEGMENTATION_OFFLOADED, nbl.asks_for_segmentation());
+            flags
+        }
+        Direction::In => {
+            let mut flags = EpbFlags::INBOUND;
+            flags.set(EpbFlags::CHECKSUM_VALID, nbl.checksum_succeeded());
+            flags
+        }
+    }
+}
+
+/// Bytes of our own in the form in which a frame's come.
+fn cells(bytes: &mut [u8]) -> &[Cell<u8>] {
+    Cell::from_mut(bytes).as_slice_of_cells()
+}
+
+/// Copies `bytes` to `offset` of a part of the spill.
+fn put(part: &mut [u8], offset: usize, bytes: &[Cell<u8>]) {
+    if let Some(room) = part.get_mut(offset..offset + bytes.len()) {
+        for (to, from) in room.iter_mut().zip(bytes) {
+            *to = from.get();
+        }
+    }
+}
