@@ -18,6 +18,8 @@ pub const MAX_TIMEOUT_MS: u32 = 100;
 pub const DEFAULT_SPILL_BYTES: u32 = 4 << 20;
 /// Largest spill, in bytes.
 pub const MAX_SPILL_BYTES: u32 = 256 << 20;
+/// Bytes of spill that a record takes up at most besides its own.
+pub const SPILL_RECORD_OVERHEAD: u32 = 16;
 /// Most adapters of one reader.
 pub const MAX_ADAPTERS: u32 = 64;
 
@@ -253,7 +255,8 @@ impl Configure {
 
     /// Smallest spill other than 0, in bytes: every interface's description and one largest record.
     pub const fn spill_floor(&self) -> u32 {
-        self.largest_record() + self.adapter_count * pcapng::IDB_MAX_LEN as u32
+        let interface = pcapng::IDB_MAX_LEN as u32 + SPILL_RECORD_OVERHEAD;
+        self.largest_record() + SPILL_RECORD_OVERHEAD + self.adapter_count * interface
     }
 
     /// Bytes of spill that the reader gets.

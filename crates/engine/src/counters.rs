@@ -1,0 +1,118 @@
+//! The counters of readers and adapters: 64 bits, added to from any processor, read at any time.
+//!
+//! What a callback counts it gathers in a plain [`ReaderStats`] or [`AdapterStats`] first and adds
+//! once: the shared lines are touched once for a batch, and only where something was counted.
+
+use core::sync::atomic::{AtomicU64, Ordering};
+
+use nblease_abi::stats::{AdapterStats, ReaderStats};
+
+use crate::spill::SpillLevel;
+
+macro_rules! atomic_counters {
+    ($(#[$doc:meta])* $name:ident of $stats:ident { $($field:ident,)* }) => {
+        $(#[$doc])*
+        #[derive(Debug, Default)]
+        pub struct $name {
+            $($field: AtomicU64,)*
+        }
+
+        impl $name {
+            /// All zero.
+            pub const fn new() -> Self {
+                Self { $($field: AtomicU64::new(0),)* }
+            }
+
+            /// Adds what was counted.
+            pub fn add(&self, counted: &$stats) {
+                $(if counted.$field != 0 {
+                    self.$field.fetch_add(counted.$field, Ordering::Relaxed);
+                })*
+            }
+
+            fn read(&self) -> $stats {
+                $stats {
+                    $($field: self.$field.load(Ordering::Relaxed),)*
+                    ..$stats::default()
+                }
+            }
+        }
+    };
+}
+
+atomic_counters! {
+    /// Counters of one reader, or those of all readers that have been closed.
+    ReaderCounters of ReaderStats {
+        frames_seen,
+        frames_direct,
+        frames_spilled,
+        frames_dropped_spill_full,
+        frames_dropped_no_memory,
+        frames_dropped_unreadable,
+        frames_delivered,
+        bytes_delivered,
+        bytes_copied,
+        reads_completed,
+        reads_timed_out,
+        reads_cancelled,
+        reads_refused,
+        reads_failed_mapping,
+        fillers,
+    }
+}
+
+atomic_counters! {
+    /// Counters of one adapter.
+    AdapterCounters of AdapterStats {
+        send_nbls,
+        send_frames,
+        receive_nbls,
+        receive_frames,
+        receive_nbls_resources,
+        frames_loopback_skipped,
+        frames_wanted,
+        send_nbls_refused_paused,
+        receive_nbls_unexamined,
+        pauses,
+        restarts,
+        oids_forwarded,
+        oids_failed,
+    }
+}
+
+impl ReaderCounters {
+    /// The counters now, with how full the reader's spill is.
+    pub fn snapshot(&self, spill: SpillLevel) -> ReaderStats {
+        ReaderStats {
+            spill_frames: spill.frames,
+            spill_bytes_used: spill.bytes,
+            spill_bytes_peak: spill.peak,
+            ..self.read()
+        }
+    }
+}
+
+impl AdapterCounters {
+    /// The counters now, of the adapter and in the state named.
+    pub fn snapshot(&self, net_luid: u64, if_index: u32, state: u32) -> AdapterStats {
+        AdapterStats {
+            net_luid,
+            if_index,
+            state,
+            ..self.read()
+        }
+    }
+}
+
+/// Adds one reader's counters to the sum over several: all are added, except the largest fill of a
+/// spill, of which the larger remains.
+pub fn add_reader(sum: &mut ReaderStats, one: &ReaderStats) {
+    let counters = ReaderCounters::new();
+    counters.add(sum);
+    counters.add(one);
+    *sum = counters.snapshot(SpillLevel {
+        frames: sum.spill_frames.saturating_add(one.spill_frames),
+        bytes: sum.spill_bytes_used.saturating_add(one.spill_bytes_used),
+        peak: sum.spill_bytes_peak.max(one.spill_bytes_peak),
+    });
+}
