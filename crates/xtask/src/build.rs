@@ -10,7 +10,7 @@ use anyhow::{Context, Result, ensure};
 use clap::ValueEnum;
 
 use crate::arch::Arch;
-use crate::{paths, setup, wdk, workspace};
+use crate::{build_c, paths, setup, wdk, workspace};
 
 /// What to build.
 #[derive(clap::Args)]
@@ -48,7 +48,7 @@ impl Profile {
     }
 }
 
-/// Makes `target/driver/ARCH/nblease.{sys,map,pdb}`.
+/// Makes `target/driver/ARCH/nblease.{sys,map,pdb}`, and for x64 the filters in C.
 pub fn run(args: &Args) -> Result<()> {
     setup::run()?;
     let cross = paths::cross_target();
@@ -75,10 +75,12 @@ pub fn run(args: &Args) -> Result<()> {
         );
     }
     cargo(args, &workspace, &["build", "--package", "nblease"], &[])?;
-    deliver(
-        &output.join("deps"),
-        &paths::root().join("target/driver").join(args.arch.name()),
-    )
+    let folder = paths::root().join("target/driver").join(args.arch.name());
+    deliver(&output.join("deps"), &folder)?;
+    if args.arch == Arch::X64 {
+        build_c::all()?;
+    }
+    Ok(())
 }
 
 /// Cargo does not know that the image depends on the stand-in's libraries: makes it link again.

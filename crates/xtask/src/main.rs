@@ -6,6 +6,7 @@ use clap::{Parser, Subcommand};
 
 mod arch;
 mod build;
+mod build_c;
 mod imports;
 mod paths;
 mod setup;
@@ -25,12 +26,15 @@ enum Command {
     Setup,
     /// Build the driver: target/driver/ARCH/nblease.sys, with its map and debug information
     Build(build::Args),
+    /// Build the small filters in C: target/driver/x64/filters/NAME.sys
+    BuildC,
 }
 
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Setup => setup::run(),
         Command::Build(args) => build::run(&args),
+        Command::BuildC => build_c::run_alone(),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
