@@ -15,13 +15,16 @@
     missing_docs,
     clippy::wildcard_imports,
     clippy::doc_markdown,
-    clippy::type_complexity
+    clippy::type_complexity,
+    clippy::unreadable_literal
 )]
 
 mod callbacks;
 mod constants;
 mod enums;
 mod filter;
+mod functions;
+mod inline;
 mod io;
 mod nbl;
 mod nt;
@@ -40,6 +43,8 @@ pub use callbacks::*;
 pub use constants::*;
 pub use enums::*;
 pub use filter::*;
+pub use functions::*;
+pub use inline::*;
 pub use io::*;
 pub use nbl::*;
 pub use nt::*;

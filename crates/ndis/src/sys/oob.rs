@@ -111,3 +111,14 @@ bit_fields! {
     Info_CoalescedSegCount, set_Info_CoalescedSegCount: 0..=15;
     Info_DupAckCount, set_Info_DupAckCount: 16..=31;
 }
+
+slot! {
+    /// Slot `NetBufferListFilteringInfo` of a receive. The facts have no row for it: its two halves are documented at
+    /// NDIS_NET_BUFFER_LIST_FILTERING_INFO.
+    NDIS_NET_BUFFER_LIST_FILTERING_INFO
+}
+bit_fields! {
+    NDIS_NET_BUFFER_LIST_FILTERING_INFO: u32, |this| word(this.Value), |new| this.Value = with_word(this.Value, new);
+    FilteringInfo_FilterId, set_FilteringInfo_FilterId: 0..=15;
+    FilteringInfo_QueueId, set_FilteringInfo_QueueId: 16..=31;
+}
