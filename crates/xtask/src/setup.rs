@@ -20,7 +20,6 @@ const PACKAGES: &[(&str, &str)] = &[
         "mingw-w64-common",
         "/usr/share/mingw-w64/include/ddk/ntddk.h",
     ),
-    ("mingw-w64-x86-64-dev", "/usr/x86_64-w64-mingw32/include"),
     // The live wire.
     ("iproute2", "/sbin/ip"),
     ("iputils-ping", "/bin/ping"),
