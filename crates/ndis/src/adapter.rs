@@ -147,7 +147,7 @@ fn make_module<F: Filter>(
             handle,
             oid: Pending::new(),
             filter,
-        })
+        });
     };
     let mut attributes = NDIS_FILTER_ATTRIBUTES {
         Header: NDIS_OBJECT_HEADER {
@@ -331,7 +331,7 @@ unsafe extern "efiapi" fn oid_request_complete<F: Filter>(
         unsafe {
             module
                 .oid
-                .complete(module.handle, request, Status::from_raw(status))
+                .complete(module.handle, request, Status::from_raw(status));
         };
     }
 }

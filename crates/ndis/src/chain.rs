@@ -171,7 +171,11 @@ impl SendChain {
         };
         // SAFETY: the list is this filter's and is given up here, for good.
         unsafe {
-            NdisFSendNetBufferListsComplete(self.filter.into_raw(), self.list.first.as_ptr(), flags)
+            NdisFSendNetBufferListsComplete(
+                self.filter.into_raw(),
+                self.list.first.as_ptr(),
+                flags,
+            );
         };
     }
 }
@@ -306,7 +310,7 @@ impl Drop for RecvChain {
         }
         // SAFETY: the list is this filter's and is given up here, for good.
         unsafe {
-            NdisFReturnNetBufferLists(self.filter.into_raw(), self.list.first.as_ptr(), flags)
+            NdisFReturnNetBufferLists(self.filter.into_raw(), self.list.first.as_ptr(), flags);
         };
     }
 }
@@ -452,7 +456,7 @@ impl Drop for ReturnedChain {
     fn drop(&mut self) {
         // SAFETY: the list is this filter's and is given up here, for good.
         unsafe {
-            NdisFReturnNetBufferLists(self.filter.into_raw(), self.list.first.as_ptr(), self.flags)
+            NdisFReturnNetBufferLists(self.filter.into_raw(), self.list.first.as_ptr(), self.flags);
         };
     }
 }
@@ -470,6 +474,6 @@ unsafe fn indicate(filter: FilterHandle, list: &List, port: NDIS_PORT_NUMBER, fl
             port,
             list.count,
             flags,
-        )
+        );
     };
 }

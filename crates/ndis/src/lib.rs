@@ -8,6 +8,7 @@
 #![no_std]
 // This crate is one of those that talk to the kernel.
 #![allow(unsafe_code)]
+#![allow(clippy::doc_markdown, reason = "DDI names are everywhere")]
 
 extern crate alloc;
 #[cfg(not(windows))]
@@ -22,6 +23,7 @@ pub mod mdl;
 mod oid;
 pub mod packet;
 mod params;
+mod shared;
 mod status;
 pub mod sys;
 

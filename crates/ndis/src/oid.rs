@@ -84,7 +84,7 @@ impl Pending {
         if let Some(original) = unsafe { self.take_back(filter, clone) } {
             // SAFETY: the original is answered here for the first and only time; its clone is gone.
             unsafe {
-                NdisFOidRequestComplete(filter.into_raw(), original.as_ptr(), status.into_raw())
+                NdisFOidRequestComplete(filter.into_raw(), original.as_ptr(), status.into_raw());
             };
         }
     }
@@ -121,6 +121,7 @@ impl Pending {
 
 /// Puts a pointer to the original into the clone's `SourceReserved`, which is its maker's to use, and gives what was
 /// there.
+#[allow(clippy::cast_ptr_alignment, reason = "read and written unaligned")]
 fn set_original(
     clone: &mut NDIS_OID_REQUEST,
     original: Option<NonNull<NDIS_OID_REQUEST>>,

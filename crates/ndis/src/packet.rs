@@ -87,8 +87,8 @@ impl<'a> NblRef<'a> {
     /// The hash that RSS computed, where it did (`NetBufferListHashValue`, meaningful if the hash function is set).
     #[must_use]
     pub fn hash(&self) -> Option<u32> {
-        (!self.slot(NetBufferListHashInfo).is_null())
-            .then(|| self.slot(NetBufferListHashValue).addr() as u32)
+        (!self.get().NetBufferListInfo[NetBufferListHashInfo as usize].is_null())
+            .then(|| self.get().NetBufferListInfo[NetBufferListHashValue as usize].addr() as u32)
     }
 
     /// Checksum offload: of a send what is asked for (`Transmit_*`), of a receive what was found (`Receive_*`).
@@ -129,11 +129,7 @@ impl<'a> NblRef<'a> {
     /// The EtherType by which NDIS finds the protocol, in network byte order, of a receive only.
     #[must_use]
     pub fn frame_type(&self) -> u16 {
-        self.slot(NetBufferListFrameType).addr() as u16
-    }
-
-    fn slot(&self, index: sys::NDIS_NET_BUFFER_LIST_INFO) -> sys::PVOID {
-        self.get().NetBufferListInfo[index as usize]
+        self.get().NetBufferListInfo[NetBufferListFrameType as usize].addr() as u16
     }
 }
 

@@ -57,7 +57,7 @@ fn enumerators_are_as_the_headers_say_and_whole() {
     for (enumeration, name, value) in ENUMERATORS {
         let fact = facts.get(&(*enumeration, *name)).copied();
         // A C enumerator above INT_MAX is the same int.
-        if fact.map(|fact| fact as u32) != Some(value.cast_unsigned()) {
+        if fact.map(i64::cast_unsigned).map(|fact| fact as u32) != Some(value.cast_unsigned()) {
             wrong.push(format!("{enumeration}::{name} is {value}, facts {fact:?}"));
         }
     }
@@ -78,12 +78,12 @@ fn kmdf_functions_have_their_indices() {
     for (i, name) in WDF_FUNCTIONS.iter().enumerate() {
         assert_eq!(
             fact(format!("{name}TableIndex").leak()),
-            Some(i as i64),
+            i64::try_from(i).ok(),
             "{name}"
         );
     }
     assert_eq!(
         index("WdfFunctionTableNumEntries"),
-        WDF_FUNCTIONS.len() as i64
+        i64::try_from(WDF_FUNCTIONS.len()).unwrap()
     );
 }

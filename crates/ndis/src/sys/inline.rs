@@ -62,13 +62,13 @@ pub unsafe fn NET_BUFFER_LIST_INFO(
     Nbl: *mut NET_BUFFER_LIST,
     Index: NDIS_NET_BUFFER_LIST_INFO,
 ) -> *mut PVOID {
-    if !(0..MaxNetBufferListInfo).contains(&Index) {
-        return core::ptr::null_mut();
-    }
     // SAFETY: the caller vouches for the NBL; only a place is computed.
-    let slots = unsafe { (&raw mut (*Nbl).NetBufferListInfo).cast::<PVOID>() };
-    // SAFETY: `Index` is one of the array's.
-    unsafe { slots.add(Index as usize) }
+    let slots = unsafe { &raw mut (*Nbl).NetBufferListInfo };
+    match usize::try_from(Index) {
+        // SAFETY: `slot` is one of the array's.
+        Ok(slot) if Index < MaxNetBufferListInfo => unsafe { slots.cast::<PVOID>().add(slot) },
+        _ => core::ptr::null_mut(),
+    }
 }
 
 /// `NdisTestNblFlag`: whether any of `Flag`'s bits is set in `NblFlags`.

@@ -14,7 +14,6 @@
     non_upper_case_globals,
     missing_docs,
     clippy::wildcard_imports,
-    clippy::doc_markdown,
     clippy::type_complexity,
     clippy::unreadable_literal
 )]

@@ -8,6 +8,7 @@ use super::{Ours, Struct, type_of};
 
 /// The structs of `sys`, one line of paths per field; the order is the facts'.
 #[rustfmt::skip]
+#[allow(clippy::too_many_lines, reason = "a table")]
 pub fn ours() -> Vec<Struct> { layouts! {
     NET_BUFFER {
         Next, CurrentMdl, CurrentMdlOffset, DataLength, MdlChain, DataOffset, ChecksumBias, Reserved,
