@@ -8,9 +8,9 @@
 use alloc::vec::Vec;
 
 use nblease_abi::{
-    self as abi, ABI_VERSION,
+    self as abi,
     configure::{self, Configure, ConfigureReply},
-    ioctl::{self, AdapterEntry, AdapterList, VersionInfo},
+    ioctl::{self, ABI_VERSION, AdapterEntry, AdapterList, VersionInfo},
     stats::{AdapterStats, STATS_OF_ALL_READERS, STATS_OF_THIS_READER, StatsHeader},
 };
 use nblease_engine::{clock::Clock, reader::ReaderConfig};
@@ -112,7 +112,7 @@ fn query_version(driver: &Driver, request: &mut Request) -> Result<usize, NtStat
         max_spill_bytes: configure::MAX_SPILL_BYTES,
         max_adapters: configure::MAX_ADAPTERS,
         max_read_bytes: ioctl::MAX_READ_BYTES,
-        reserved1: [0; 6],
+        reserved1: [0; 7],
     };
     answer(request, &[info.as_bytes()], &[])
 }

@@ -20,7 +20,11 @@ use nblease_ndis::{
 };
 use nblease_wdf::{read::Completions, time};
 
-use crate::{adapter::Adapter, filter::Module, reader::Batch};
+use crate::{
+    adapter::{Adapter, Tap},
+    filter::Module,
+    reader::Batch,
+};
 
 impl Module {
     /// Frames from above. A module that does not run finishes them; one that runs shows them to its readers and
@@ -32,7 +36,7 @@ impl Module {
             return chain.finish(Status::PAUSED);
         };
         if self.adapter.is_watched() {
-            show(&self.adapter, Direction::Out, chain.nbls());
+            show(&self.adapter, Direction::Out, || chain.nbls());
         }
         chain.forward();
     }
@@ -42,7 +46,7 @@ impl Module {
     pub fn receive_up(&self, received: Received<'_>) {
         match self.running.enter() {
             Some(_admitted) if self.adapter.is_watched() => {
-                show(&self.adapter, Direction::In, received.nbls());
+                show(&self.adapter, Direction::In, || received.nbls());
                 if let Received::Lent(chain) = &received {
                     let lent = u64::from(chain.count());
                     self.adapter.count(&AdapterStats { receive_nbls_resources: lent, ..AdapterStats::default() });
@@ -60,44 +64,59 @@ impl Module {
 }
 
 /// Shows the frames of a chain to the adapter's readers: each one's copy is made from the original, where it lies.
-fn show<'a>(adapter: &Adapter, direction: Direction, nbls: impl Iterator<Item = NblRef<'a>>) {
+fn show<'a, I: Iterator<Item = NblRef<'a>>>(adapter: &Adapter, direction: Direction, nbls: impl Fn() -> I) {
     let (counter, _) = time::performance_counter();
     let batch = Batch { direction, counter };
-    let mut counted = AdapterStats::default();
     let mut done = Completions::new();
-    adapter.with_taps(|taps| {
-        for nbl in nbls {
-            let looped_back = direction == Direction::In && nbl.is_loopback();
-            let mut frames = 0;
-            let mut wanted = false;
-            let mut skipped = false;
-            for tap in taps {
-                let config = tap.reader.config();
-                if !config.wants(direction, looped_back) {
-                    skipped |= config.wants_direction(direction);
-                    continue;
-                }
-                wanted = true;
-                let mut seen = ReaderStats::default();
-                for frame in nbl.frames() {
-                    tap.reader.deliver(nbl, frame, batch, tap.interface, &mut seen, &mut done);
-                }
-                tap.reader.count(&seen);
-            }
-            for _ in nbl.frames() {
-                frames += 1;
-            }
-            match direction {
-                Direction::Out => (counted.send_nbls, counted.send_frames) = (counted.send_nbls + 1, counted.send_frames + frames),
-                Direction::In => (counted.receive_nbls, counted.receive_frames) = (counted.receive_nbls + 1, counted.receive_frames + frames),
-            }
-            counted.frames_wanted += if wanted { frames } else { 0 };
-            counted.frames_loopback_skipped += if skipped { frames } else { 0 };
-        }
+    let counted = adapter.with_taps(|taps| {
         for tap in taps {
-            tap.reader.end_batch(&mut done);
+            tap.show(batch, nbls(), &mut done);
         }
+        count(taps, direction, nbls())
     });
     adapter.count(&counted);
     done.complete();
+}
+
+impl Tap {
+    /// Delivers the frames that the reader wants, and ends the batch for it.
+    fn show<'a>(&self, batch: Batch, nbls: impl Iterator<Item = NblRef<'a>>, done: &mut Completions) {
+        let mut counted = ReaderStats::default();
+        for nbl in nbls.filter(|nbl| self.reader.config().wants(batch.direction, looped_back(batch.direction, *nbl))) {
+            for frame in nbl.frames() {
+                self.reader.deliver(nbl, frame, batch, self.interface, &mut counted, done);
+            }
+        }
+        self.reader.count(&counted);
+        self.reader.end_batch(done);
+    }
+}
+
+/// Whether a receive is the copy that NDIS made of a send.
+fn looped_back(direction: Direction, nbl: NblRef<'_>) -> bool {
+    direction == Direction::In && nbl.is_loopback()
+}
+
+/// What the adapter counts of a chain.
+fn count<'a>(taps: &[Tap], direction: Direction, nbls: impl Iterator<Item = NblRef<'a>>) -> AdapterStats {
+    let mut counted = AdapterStats::default();
+    for nbl in nbls {
+        let frames = nbl.frames().count() as u64;
+        let looped_back = looped_back(direction, nbl);
+        let wanted = taps.iter().any(|tap| tap.reader.config().wants(direction, looped_back));
+        let skipped = looped_back && taps.iter().any(|tap| !tap.reader.config().wants(direction, true));
+        match direction {
+            Direction::Out => {
+                counted.send_nbls += 1;
+                counted.send_frames += frames;
+            }
+            Direction::In => {
+                counted.receive_nbls += 1;
+                counted.receive_frames += frames;
+            }
+        }
+        counted.frames_wanted += if wanted { frames } else { 0 };
+        counted.frames_loopback_skipped += if skipped { frames } else { 0 };
+    }
+    counted
 }

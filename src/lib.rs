@@ -1,9 +1,26 @@
-//! nblease: an NDIS light filter that leases packets to programs.
-
+//! nblease: an NDIS 6 light filter that leases packets to programs.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | `entry` | DriverEntry and unload: the order in which things come and go |
+//! | `filter` | a module on an adapter, from attach to detach |
+//! | `datapath` | frames on their way down and up |
+//! | `reader` | a configured handle: active read, spill, and how a frame gets there |
+//! | `control` | the control device: READ and IOCTLs |
+//! | `registry`, `adapter` | who is there, and who watches whom |
+//! | `names` | what the driver is called |
 #![no_std]
 
+extern crate alloc;
+
+mod adapter;
+mod control;
+mod datapath;
 mod entry;
-use nblease_wdf as _;
+mod filter;
+mod names;
+mod reader;
+mod registry;
 
 // Answers a panic with a bug check.
 use wdk_panic as _;

@@ -279,9 +279,9 @@ impl Reader {
     }
 
     /// There is no open read with room: opens the next one, or spills.
-    fn deliver_locked(
-        &self,
-        mut finished: Option<Finished<'_>>,
+    fn deliver_locked<'a>(
+        &'a self,
+        mut finished: Option<Finished<'a>>,
         frame: FrameRef<'_>,
         plan: Plan,
         counted: &mut ReaderStats,

@@ -32,7 +32,7 @@ impl Rundown {
         this
     }
 
-    /// Admits again after [`Self::close`]. Up to DISPATCH_LEVEL; not concurrent with `close`.
+    /// Admits again after [`Self::close`]. PASSIVE_LEVEL; not concurrent with `close`.
     pub fn open(&self) {
         // SAFETY: run down before (by `closed` or `close`), as the routine demands.
         unsafe { ExReInitializeRundownProtection(self.0.get()) };

@@ -23,6 +23,7 @@ const KERNEL: &[&str] = &[
     "memset",
     "strlen",
     "DbgPrint",
+    "ExReInitializeRundownProtection",
     "RtlCopyUnicodeString",
 ];
 

@@ -1,0 +1,93 @@
+//! A filter module: this driver on one adapter, from attach to detach.
+//!
+//! Calling contexts: attach, restart, pause and detach at PASSIVE_LEVEL, one at a time for a module, without a lock of
+//! ours on entry; the registry's waiting lock is taken and released inside, never across a call into NDIS. The data
+//! path's callbacks are in `datapath`. Nothing foreign is owned here.
+//!
+//! A module is Running between restart and pause. The rundown says so to the data path: it is open in that time, every
+//! callback that shows frames to readers holds it, and pause waits until none does.
+
+use nblease_abi::{
+    ioctl::{self, AdapterEntry},
+    stats::AdapterStats,
+};
+use nblease_ndis::{
+    FilterHandle, Status,
+    chain::{Received, SendChain},
+    filter::{AttachParameters, Filter, RestartParameters},
+};
+use nblease_wdf::{pool::PoolArc, rundown::Rundown};
+use zerocopy::FromZeros;
+
+use crate::{
+    adapter::Adapter,
+    entry::{Driver, driver},
+};
+
+/// This driver on one adapter.
+pub struct Module {
+    /// What readers and programs know of the adapter.
+    pub adapter: PoolArc<Adapter>,
+    /// Open while the module runs.
+    pub running: Rundown,
+}
+
+impl Filter for Module {
+    const POOL_TAG: u32 = u32::from_le_bytes(*b"nblM");
+
+    type Driver = Driver;
+
+    fn attach(driver: &'static Driver, _: FilterHandle, parameters: &AttachParameters<'_>) -> Result<Self, Status> {
+        if !parameters.is_ethernet() {
+            return Err(Status::UNSUPPORTED_MEDIA);
+        }
+        let adapter = Adapter::new(describe(parameters), ioctl::ADAPTER_STATE_PAUSED);
+        let adapter = PoolArc::try_new(adapter).map_err(|_| Status::RESOURCES)?;
+        driver.registry.lock().attach(&adapter).map_err(|_| Status::RESOURCES)?;
+        Ok(Self { adapter, running: Rundown::closed() })
+    }
+
+    fn detach(self) {
+        if let Some(driver) = driver() {
+            driver.registry.lock().detach(&self.adapter);
+        }
+    }
+
+    fn restart(&self, parameters: &RestartParameters<'_>) -> Result<(), Status> {
+        if let Some(mtu) = parameters.mtu() {
+            self.adapter.update(|entry| entry.mtu = mtu);
+        }
+        self.adapter.count(&AdapterStats { restarts: 1, ..AdapterStats::default() });
+        self.running.open();
+        self.adapter.set_state(ioctl::ADAPTER_STATE_RUNNING);
+        Ok(())
+    }
+
+    fn pause(&self) {
+        self.adapter.set_state(ioctl::ADAPTER_STATE_PAUSING);
+        self.running.close();
+        self.adapter.count(&AdapterStats { pauses: 1, ..AdapterStats::default() });
+        self.adapter.set_state(ioctl::ADAPTER_STATE_PAUSED);
+    }
+
+    fn send(&self, chain: SendChain) {
+        self.send_down(chain);
+    }
+
+    fn receive(&self, received: Received<'_>) {
+        self.receive_up(received);
+    }
+}
+
+/// The adapter as LIST_ADAPTERS tells it.
+fn describe(parameters: &AttachParameters<'_>) -> AdapterEntry {
+    let mut entry = AdapterEntry::new_zeroed();
+    entry.net_luid = parameters.base_net_luid().Value;
+    entry.if_index = parameters.base_if_index();
+    entry.link_speed = u64::MAX;
+    entry.media_connect = if parameters.is_connected() { 1 } else { 2 };
+    entry.set_mac(parameters.mac());
+    entry.set_name(parameters.base_instance_name());
+    entry.set_base_miniport(parameters.base_name());
+    entry
+}
