@@ -137,6 +137,8 @@ fn cargo(args: &Args, workspace: &Path, command: &[&str], last: &[&str]) -> Resu
         cargo.env_remove(name);
     }
     cargo.env("CARGO_PROFILE_DEV_PANIC", "abort");
+    // `core` is built here too, and without any optimization it calls functions that no kernel has (fma).
+    cargo.env("CARGO_PROFILE_DEV_OPT_LEVEL", "1");
     cargo.env("WDKContentRoot", wdk::content_root());
     cargo.env("LIBCLANG_PATH", "/usr/lib/llvm-19/lib");
     cargo.env(format!("BINDGEN_EXTRA_CLANG_ARGS_{underscored}"), &flags);
