@@ -62,10 +62,7 @@ struct State {
 impl Faults {
     /// From now on the planned calls fail; the counts start anew.
     pub fn plan(&self, plan: Plan) {
-        *lock(&self.state) = State {
-            plan,
-            ..State::default()
-        };
+        *lock(&self.state) = State { plan, ..State::default() };
     }
 
     /// One call of a kind is made: whether it is to fail.
@@ -78,9 +75,7 @@ impl Faults {
         *of_kind += 1;
         let fail = match state.plan {
             Plan::None => false,
-            Plan::NthOf(planned, n) => {
-                planned == kind && *state.by_kind.entry(kind).or_default() == n
-            }
+            Plan::NthOf(planned, n) => planned == kind && *state.by_kind.entry(kind).or_default() == n,
             Plan::Nth(n) => total == n,
             Plan::All(planned) => planned == kind,
         };
@@ -88,10 +83,7 @@ impl Faults {
         if fail {
             // The rule is evaluated here: what follows has to survive.
             kernel().judge.evaluated(rule::V29);
-            state.failed.push(format!(
-                "{kind:?} number {total} at {}",
-                kernel().describe_address(site)
-            ));
+            state.failed.push(format!("{kind:?} number {total} at {}", kernel().describe_address(site)));
         }
         fail
     }
@@ -110,9 +102,7 @@ impl Faults {
     pub fn sites(&self) -> Vec<(FaultKind, String, u64)> {
         let state = lock(&self.state);
         let sites = state.by_site.iter();
-        sites
-            .map(|((kind, site), count)| (*kind, kernel().describe_address(*site), *count))
-            .collect()
+        sites.map(|((kind, site), count)| (*kind, kernel().describe_address(*site), *count)).collect()
     }
 
     /// The calls that failed by plan.

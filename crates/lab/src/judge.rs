@@ -30,11 +30,7 @@ pub struct Rule(u8);
 impl Rule {
     /// The rule of this number, or none where there is no such rule.
     pub const fn new(number: u8) -> Option<Self> {
-        if number >= 1 && number as usize <= RULES {
-            Some(Self(number))
-        } else {
-            None
-        }
+        if number >= 1 && number as usize <= RULES { Some(Self(number)) } else { None }
     }
 
     /// Its number.
@@ -76,7 +72,7 @@ rules! {
 /// One break of a rule.
 #[derive(Clone, Debug, Serialize)]
 pub struct Violation {
-    /// `V05`.
+    /// `V05`, or `BUGCHECK`.
     pub rule: String,
     /// What was seen, in one sentence or more.
     pub what: String,
@@ -84,6 +80,8 @@ pub struct Violation {
     pub stack: Vec<String>,
     /// The last events of the object concerned, oldest first.
     pub history: Vec<String>,
+    /// The last calls of drivers into the lab on this thread, oldest first.
+    pub calls: Vec<String>,
 }
 
 /// What a run came to.
@@ -151,16 +149,21 @@ impl Judge {
     /// As [`Self::broken`], with the history of the object concerned.
     pub fn broken_with(&self, rule: Rule, what: impl Into<String>, history: Vec<String>) {
         self.evaluated(rule);
-        let violation = Violation {
-            rule: rule.to_string(),
-            what: what.into(),
-            stack: thread::stack(),
-            history,
-        };
-        lock(&self.violations).push(violation);
+        self.keep(rule.to_string(), what.into(), history);
         if self.stop.load(Ordering::Relaxed) {
             self.end();
         }
+    }
+
+    fn keep(&self, rule: String, what: String, history: Vec<String>) {
+        let (stack, calls) = (thread::stack(), thread::last_calls());
+        lock(&self.violations).push(Violation { rule, what, stack, history, calls });
+    }
+
+    /// What a real machine would end with, where no rule of the contract says it better.
+    pub fn bug_check(&self, what: impl Into<String>) -> ! {
+        self.keep("BUGCHECK".to_owned(), what.into(), Vec::new());
+        self.end()
     }
 
     /// A rule is broken in a way after which nothing can go on (a fault inside the driver).
@@ -178,11 +181,7 @@ impl Judge {
                 (count > 0).then(|| (format!("V{n:02}"), count))
             })
             .collect();
-        Verdict {
-            seed: self.seed,
-            evaluated,
-            violations: lock(&self.violations).clone(),
-        }
+        Verdict { seed: self.seed, evaluated, violations: lock(&self.violations).clone() }
     }
 
     /// Prints the report and ends the process.
@@ -195,6 +194,9 @@ impl Judge {
             }
             for line in &v.history {
                 eprintln!("    before: {line}");
+            }
+            for line in &v.calls {
+                eprintln!("    called: {line}");
             }
         }
         eprintln!("seed={}", self.seed);

@@ -11,7 +11,10 @@ use crate::{
     clock::{Clock, Mode},
     faults::Faults,
     judge::Judge,
+    lock_order::LockOrder,
     memory::Memory,
+    nt,
+    pe::image::Section,
     registry::Registry,
     sched::Sched,
     sync::lock,
@@ -32,6 +35,10 @@ pub struct DriverInfo {
     pub base: usize,
     /// Size of the mapped image in bytes.
     pub size: usize,
+    /// Address of the entry point.
+    pub entry: usize,
+    /// The image's sections.
+    pub sections: Vec<Section>,
     /// (offset in the image, symbol), ascending; from the map file, may be empty.
     pub symbols: Vec<(usize, String)>,
 }
@@ -48,10 +55,14 @@ pub struct Kernel {
     pub sched: Sched,
     /// Memory that drivers can touch.
     pub memory: Memory,
+    /// In which order locks are taken.
+    pub lock_order: LockOrder,
     /// Which calls fail by plan.
     pub faults: Faults,
     /// What drivers find in the registry.
     pub registry: Registry,
+    /// Objects of NT that drivers made.
+    pub nt: nt::Objects,
     rng: Mutex<SmallRng>,
     drivers: Mutex<Vec<DriverInfo>>,
 }
@@ -66,8 +77,10 @@ impl Kernel {
             seed,
             sched: Sched::default(),
             memory: Memory::default(),
+            lock_order: LockOrder::default(),
             faults: Faults::default(),
             registry: Registry::default(),
+            nt: nt::Objects::default(),
             rng: Mutex::new(SmallRng::seed_from_u64(seed)),
             drivers: Mutex::default(),
         }));
@@ -82,33 +95,34 @@ impl Kernel {
         DriverId(drivers.len() - 1)
     }
 
+    /// A loaded driver.
+    pub fn driver(&self, id: DriverId) -> Option<DriverInfo> {
+        lock(&self.drivers).get(id.0).cloned()
+    }
+
+    /// The driver whose image holds an address.
+    pub fn driver_at(&self, address: usize) -> Option<DriverId> {
+        let drivers = lock(&self.drivers);
+        let at = drivers.iter().position(|d| (d.base..d.base + d.size).contains(&address));
+        at.map(DriverId)
+    }
+
     /// File name of a driver.
     pub fn driver_name(&self, id: DriverId) -> String {
         let drivers = lock(&self.drivers);
-        drivers
-            .get(id.0)
-            .map_or_else(|| format!("driver {}", id.0), |d| d.name.clone())
+        drivers.get(id.0).map_or_else(|| format!("driver {}", id.0), |d| d.name.clone())
     }
 
     /// `nblease.sys+0x1234 (symbol+0x10)` for an address inside an image, else the address.
     pub fn describe_address(&self, address: usize) -> String {
         let drivers = lock(&self.drivers);
-        let Some(driver) = drivers
-            .iter()
-            .find(|d| (d.base..d.base + d.size).contains(&address))
-        else {
+        let Some(driver) = drivers.iter().find(|d| (d.base..d.base + d.size).contains(&address)) else {
             return format!("{address:#x}");
         };
         let offset = address - driver.base;
-        let at = driver
-            .symbols
-            .partition_point(|(start, _)| *start <= offset);
+        let at = driver.symbols.partition_point(|(start, _)| *start <= offset);
         match at.checked_sub(1).and_then(|i| driver.symbols.get(i)) {
-            Some((start, symbol)) => format!(
-                "{}+{offset:#x} ({symbol}+{:#x})",
-                driver.name,
-                offset - start
-            ),
+            Some((start, symbol)) => format!("{}+{offset:#x} ({symbol}+{:#x})", driver.name, offset - start),
             None => format!("{}+{offset:#x}", driver.name),
         }
     }
@@ -138,4 +152,21 @@ pub fn kernel() -> &'static Kernel {
     // SAFETY: only `install` stores here, and what it stores is leaked, hence valid for ever.
     let current = unsafe { CURRENT.load(Ordering::SeqCst).as_ref() };
     current.expect("a kernel is installed before the lab is used")
+}
+
+/// The bytes of an instruction of a driver's at an address; none where no driver's code lies there. Bytes beyond the
+/// image read as zero.
+pub fn driver_instruction(address: usize) -> Option<[u8; 15]> {
+    // SAFETY: as in `kernel`.
+    let current = unsafe { CURRENT.load(Ordering::SeqCst).as_ref() }?;
+    let info = current.driver(current.driver_at(address)?)?;
+    let offset = address - info.base;
+    let inside = |s: &Section| s.executable && (s.start..s.start + s.len).contains(&offset);
+    let section = info.sections.iter().find(|section| inside(section))?;
+    let readable = (section.start + section.len - offset).min(15);
+    let mut bytes = [0; 15];
+    let code: *const u8 = std::ptr::with_exposed_provenance(address);
+    // SAFETY: the bytes lie in an executable section, which is readable as long as the driver runs.
+    unsafe { code.copy_to_nonoverlapping(bytes.as_mut_ptr(), readable) };
+    Some(bytes)
 }

@@ -13,10 +13,13 @@
 #![allow(unsafe_code)]
 
 pub mod clock;
+pub mod fault;
 pub mod faults;
 pub mod judge;
 pub mod kernel;
+pub mod lock_order;
 pub mod memory;
+pub mod nt;
 pub mod pe;
 pub mod registry;
 pub mod sched;

@@ -89,11 +89,7 @@ impl Sched {
     pub fn queue_dpc(&self, driver: DriverId, routine: Routine) -> DpcId {
         let mut state = lock(&self.state);
         let id = state.next_id();
-        state.dpcs.push_back(Dpc {
-            id,
-            driver,
-            routine,
-        });
+        state.dpcs.push_back(Dpc { id, driver, routine });
         self.wake(state, real::Need::Dpcs);
         DpcId(id)
     }
@@ -109,11 +105,7 @@ impl Sched {
 
     /// DPCs of a driver that are queued.
     pub fn dpcs_of(&self, driver: DriverId) -> usize {
-        lock(&self.state)
-            .dpcs
-            .iter()
-            .filter(|dpc| dpc.driver == driver)
-            .count()
+        lock(&self.state).dpcs.iter().filter(|dpc| dpc.driver == driver).count()
     }
 
     /// Runs the queued DPCs on this thread, if its IRQL is below DISPATCH_LEVEL.
@@ -157,11 +149,8 @@ impl Sched {
     fn take_work(state: &mut State) -> Option<Routine> {
         // Worker threads run side by side, so that no order is promised: the seed chooses one.
         let count = state.work.len();
-        let chosen = if count > 1 && kernel().clock.mode() == Mode::Virtual {
-            kernel().rng().random_range(0..count)
-        } else {
-            0
-        };
+        let chosen =
+            if count > 1 && kernel().clock.mode() == Mode::Virtual { kernel().rng().random_range(0..count) } else { 0 };
         let work = state.work.remove(chosen)?;
         state.work_running += 1;
         Some(work)
@@ -189,13 +178,7 @@ impl Sched {
         let due = kernel().clock.unbiased_ns() + due_ns;
         let mut state = lock(&self.state);
         let id = state.next_id();
-        state.timers.insert(
-            (due, id),
-            Timer {
-                period_ns,
-                routine: Arc::new(Mutex::new(routine)),
-            },
-        );
+        state.timers.insert((due, id), Timer { period_ns, routine: Arc::new(Mutex::new(routine)) });
         self.wake(state, real::Need::Timers);
         TimerId(id)
     }
@@ -203,11 +186,7 @@ impl Sched {
     /// Cancels a timer: whether it was pending. Its routine may be running still.
     pub fn cancel_timer(&self, id: TimerId) -> bool {
         let mut state = lock(&self.state);
-        let key = state
-            .timers
-            .keys()
-            .find(|(_, timer)| *timer == id.0)
-            .copied();
+        let key = state.timers.keys().find(|(_, timer)| *timer == id.0).copied();
         let timer = key.and_then(|key| state.timers.remove(&key));
         drop(state);
         timer.is_some()
@@ -222,12 +201,7 @@ impl Sched {
     fn run_timer(&self) -> bool {
         let now = kernel().clock.unbiased_ns();
         let mut state = lock(&self.state);
-        let Some((&(due, id), _)) = state
-            .timers
-            .iter()
-            .next()
-            .filter(|((due, _), _)| *due <= now)
-        else {
+        let Some((&(due, id), _)) = state.timers.iter().next().filter(|((due, _), _)| *due <= now) else {
             return false;
         };
         let Some(timer) = state.timers.remove(&(due, id)) else {
@@ -253,12 +227,7 @@ impl Sched {
 
     /// Waits until `condition` holds: whether it does (false: the time is over). Runs things. `what` is for the report
     /// when it can never hold (V04). The condition is looked at whenever [`Self::changed`] was called.
-    pub fn wait_until(
-        &self,
-        what: &str,
-        timeout_ns: Option<u64>,
-        condition: &mut dyn FnMut() -> bool,
-    ) -> bool {
+    pub fn wait_until(&self, what: &str, timeout_ns: Option<u64>, condition: &mut dyn FnMut() -> bool) -> bool {
         let limit = timeout_ns.map(|ns| kernel().clock.unbiased_ns().saturating_add(ns));
         match kernel().clock.mode() {
             Mode::Real => self.wait_real(what, limit, condition),
@@ -266,12 +235,7 @@ impl Sched {
         }
     }
 
-    fn wait_virtual(
-        &self,
-        what: &str,
-        limit: Option<u64>,
-        condition: &mut dyn FnMut() -> bool,
-    ) -> bool {
+    fn wait_virtual(&self, what: &str, limit: Option<u64>, condition: &mut dyn FnMut() -> bool) -> bool {
         let clock = &kernel().clock;
         loop {
             if condition() {
@@ -285,27 +249,17 @@ impl Sched {
                 continue;
             }
             match (self.next_due(), limit) {
-                (Some(due), limit) => {
-                    clock.advance(limit.map_or(due, |l| l.min(due)).saturating_sub(now))
-                }
+                (Some(due), limit) => clock.advance(limit.map_or(due, |l| l.min(due)).saturating_sub(now)),
                 (None, Some(limit)) => clock.advance(limit - now),
                 (None, None) => {
-                    kernel().judge.broken(
-                        rule::V04,
-                        format!("{what}: waited for, and nothing is left to run"),
-                    );
+                    kernel().judge.broken(rule::V04, format!("{what}: waited for, and nothing is left to run"));
                     return false;
                 }
             }
         }
     }
 
-    fn wait_real(
-        &self,
-        what: &str,
-        limit: Option<u64>,
-        condition: &mut dyn FnMut() -> bool,
-    ) -> bool {
+    fn wait_real(&self, what: &str, limit: Option<u64>, condition: &mut dyn FnMut() -> bool) -> bool {
         let clock = &kernel().clock;
         let hang = clock.unbiased_ns() + HANG.as_nanos() as u64;
         loop {
@@ -318,10 +272,7 @@ impl Sched {
                 return false;
             }
             if limit.is_none() && now >= hang {
-                kernel().judge.broken(
-                    rule::V04,
-                    format!("{what}: waited for longer than {HANG:?}"),
-                );
+                kernel().judge.broken(rule::V04, format!("{what}: waited for longer than {HANG:?}"));
                 return false;
             }
             let state = lock(&self.state);

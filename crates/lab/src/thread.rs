@@ -3,9 +3,14 @@
 //! A thread of the lab is a processor while it runs the driver: raising IRQL to DISPATCH_LEVEL on it keeps the DPCs of
 //! this thread's processor away. Everything here is thread-local, so no lock is needed.
 
-use std::cell::{Cell, RefCell};
+use std::{
+    cell::{Cell, RefCell},
+    sync::atomic::{AtomicU64, Ordering},
+};
 
 use crate::{
+    clock::Mode,
+    fault,
     judge::{Rule, rule},
     kernel::{DriverId, kernel},
 };
@@ -19,12 +24,23 @@ pub const DISPATCH_LEVEL: u8 = 2;
 
 thread_local! {
     static IRQL: Cell<u8> = const { Cell::new(PASSIVE_LEVEL) };
-    static PROCESSOR: Cell<u32> = const { Cell::new(0) };
+    static PROCESSOR: Processor = Processor::take();
     static FRAMES: RefCell<Vec<Frame>> = const { RefCell::new(Vec::new()) };
     static LOCKS: RefCell<Vec<HeldLock>> = const { RefCell::new(Vec::new()) };
     /// Return address of the driver's last call into the lab, written by the import thunks (see `pe`).
     static CALL_SITE: Cell<usize> = const { Cell::new(0) };
+    /// Stack pointer at that call, written by the thunks.
+    static CALL_STACK: Cell<usize> = const { Cell::new(0) };
+    /// The last calls of drivers into the lab: (function, call site), a ring.
+    static CALLS: Cell<[(&'static str, usize); CALLS_KEPT]> = const { Cell::new([("", 0); CALLS_KEPT]) };
+    static CALL_COUNT: Cell<usize> = const { Cell::new(0) };
 }
+
+/// Calls kept for a report.
+const CALLS_KEPT: usize = 16;
+
+/// Stack that a callback may use: 12 KiB of the kernel's 24, less a margin for what NDIS itself needs (V42).
+const MAX_STACK: usize = 10 << 10;
 
 /// A call of the lab into a driver.
 #[derive(Clone, Debug)]
@@ -35,6 +51,8 @@ pub struct Frame {
     pub what: &'static str,
     /// Locks held by the thread when the callback was entered.
     locks_at_entry: usize,
+    /// Stack pointer of the lab when it called.
+    stack_at_entry: usize,
 }
 
 /// A lock that the thread holds.
@@ -44,6 +62,8 @@ pub struct HeldLock {
     pub id: usize,
     /// What kind, for reports.
     pub kind: &'static str,
+    /// It was taken at DISPATCH_LEVEL: the IRQL may not fall below while it is held.
+    spins: bool,
 }
 
 /// IRQL of this thread.
@@ -56,14 +76,48 @@ pub fn set_irql(irql: u8) -> u8 {
     IRQL.replace(irql)
 }
 
-/// Number of the processor that this thread plays.
+/// Number of the processor that this thread plays: its own among the threads that live (real), or 0 (virtual).
+///
+/// A driver may hold a processor's data without a lock at DISPATCH_LEVEL, so that no two threads share a number.
 pub fn processor() -> u32 {
-    PROCESSOR.get()
+    match kernel().clock.mode() {
+        Mode::Virtual => 0,
+        Mode::Real => PROCESSOR.with(|processor| processor.0),
+    }
 }
 
-/// Makes this thread a processor of that number.
-pub fn set_processor(number: u32) {
-    PROCESSOR.set(number);
+/// How many processors the machine seems to have.
+pub fn processors() -> u32 {
+    match kernel().clock.mode() {
+        Mode::Virtual => 1,
+        Mode::Real => PROCESSORS,
+    }
+}
+
+/// Processors of real mode: more than threads that run the driver at a time.
+const PROCESSORS: u32 = 64;
+
+/// A processor's number, free again when its thread ends.
+struct Processor(u32);
+
+static PROCESSORS_TAKEN: AtomicU64 = AtomicU64::new(0);
+
+impl Processor {
+    fn take() -> Self {
+        let mut number = 0;
+        let taken = PROCESSORS_TAKEN.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |taken| {
+            number = taken.trailing_ones();
+            (number < PROCESSORS).then(|| taken | 1 << number)
+        });
+        assert!(taken.is_ok(), "more threads run drivers than the lab has processors");
+        Self(number)
+    }
+}
+
+impl Drop for Processor {
+    fn drop(&mut self) {
+        PROCESSORS_TAKEN.fetch_and(!(1 << self.0), Ordering::SeqCst);
+    }
 }
 
 /// The driver whose code runs on this thread, if any.
@@ -71,14 +125,27 @@ pub fn current_driver() -> Option<DriverId> {
     FRAMES.with_borrow(|frames| frames.last().map(|f| f.driver))
 }
 
+/// Whether a driver's callback is under way on this thread. A signal handler may call this.
+pub fn is_in_driver() -> bool {
+    FRAMES.with(|frames| frames.try_borrow().is_ok_and(|frames| !frames.is_empty()))
+}
+
 /// The innermost callback under way on this thread.
 pub fn current_callback() -> Option<&'static str> {
     FRAMES.with_borrow(|frames| frames.last().map(|f| f.what))
 }
 
-/// Where the thunks store the return address of a call: the cell's address in this thread, for making the thunks.
-pub fn call_site_cell() -> *const Cell<usize> {
-    CALL_SITE.with(std::ptr::from_ref)
+/// Cells of this thread that the import thunks write.
+pub struct CallCells {
+    /// Return address of the call.
+    pub site: *const Cell<usize>,
+    /// Stack pointer at the call.
+    pub stack: *const Cell<usize>,
+}
+
+/// The cells' addresses in this thread, for making the thunks.
+pub fn call_cells() -> CallCells {
+    CallCells { site: CALL_SITE.with(std::ptr::from_ref), stack: CALL_STACK.with(std::ptr::from_ref) }
 }
 
 /// Address after the driver's last call into the lab on this thread.
@@ -86,22 +153,26 @@ pub fn call_site() -> usize {
     CALL_SITE.get()
 }
 
-/// Callbacks under way on this thread, outermost first, then the last call site.
+/// Callbacks under way on this thread, outermost first, then the last call site. A signal handler may call this.
 pub fn stack() -> Vec<String> {
-    let mut lines = FRAMES.with_borrow(|frames| {
-        frames
-            .iter()
-            .map(|f| format!("{} of {}", f.what, kernel().driver_name(f.driver)))
-            .collect::<Vec<_>>()
+    let mut lines = FRAMES.with(|frames| {
+        let frames = frames.try_borrow();
+        let frames = frames.iter().flat_map(|frames| frames.iter());
+        frames.map(|f| format!("{} of {}", f.what, kernel().driver_name(f.driver))).collect::<Vec<_>>()
     });
     let site = call_site();
     if site != 0 {
-        lines.push(format!(
-            "last call into the lab from {}",
-            kernel().describe_address(site)
-        ));
+        lines.push(format!("last call into the lab from {}", kernel().describe_address(site)));
     }
     lines
+}
+
+/// The last calls of drivers into the lab on this thread, oldest first.
+pub fn last_calls() -> Vec<String> {
+    let (calls, count) = (CALLS.get(), CALL_COUNT.get());
+    let oldest_first = (0..CALLS_KEPT).filter_map(|i| calls.get((count + i) % CALLS_KEPT));
+    let made = oldest_first.filter(|(function, _)| !function.is_empty());
+    made.map(|(function, site)| format!("{function} from {}", kernel().describe_address(*site))).collect()
 }
 
 /// Calls into a driver: `f` runs the callback at `irql`.
@@ -109,34 +180,20 @@ pub fn stack() -> Vec<String> {
 /// On return the IRQL and the held locks must be as on entry (V39 for locks, V09 for IRQL). Then DPCs that waited for
 /// this processor's IRQL to fall are run.
 pub fn call_driver<R>(driver: DriverId, what: &'static str, irql: u8, f: impl FnOnce() -> R) -> R {
+    fault::prepare_thread();
     let before = IRQL.replace(irql);
+    let stack_at_entry = std::ptr::from_ref(&before).addr();
     let locks_at_entry = LOCKS.with_borrow(Vec::len);
     let site_before = CALL_SITE.get();
-    FRAMES.with_borrow_mut(|frames| {
-        frames.push(Frame {
-            driver,
-            what,
-            locks_at_entry,
-        })
-    });
+    FRAMES.with_borrow_mut(|frames| frames.push(Frame { driver, what, locks_at_entry, stack_at_entry }));
     let result = f();
     let judge = &kernel().judge;
     judge.check(rule::V09, IRQL.get() == irql, || {
-        format!(
-            "{what} was entered at IRQL {irql} and returned at {}",
-            IRQL.get()
-        )
+        format!("{what} was entered at IRQL {irql} and returned at {}", IRQL.get())
     });
-    judge.check(
-        rule::V39,
-        LOCKS.with_borrow(Vec::len) == locks_at_entry,
-        || {
-            format!(
-                "{what} returned with locks held: {:?}",
-                LOCKS.with_borrow(Clone::clone)
-            )
-        },
-    );
+    judge.check(rule::V39, LOCKS.with_borrow(Vec::len) == locks_at_entry, || {
+        format!("{what} returned with locks held: {:?}", LOCKS.with_borrow(Clone::clone))
+    });
     FRAMES.with_borrow_mut(Vec::pop);
     CALL_SITE.set(site_before);
     IRQL.set(before);
@@ -150,30 +207,58 @@ pub fn call_driver<R>(driver: DriverId, what: &'static str, irql: u8, f: impl Fn
 ///
 /// `rule` is V09 for NT and NDIS functions, V45 for those of KMDF.
 pub fn enter(function: &'static str, max_irql: u8, rule: Rule) {
+    note_call(function);
     kernel().judge.check(rule, IRQL.get() <= max_irql, || {
-        format!(
-            "{function} called at IRQL {}, allowed up to {max_irql}",
-            IRQL.get()
-        )
+        format!("{function} called at IRQL {}, allowed up to {max_irql}", IRQL.get())
     });
+}
+
+/// Keeps the call for reports, and measures the driver's stack at it (V42).
+fn note_call(function: &'static str) {
+    let count = CALL_COUNT.get();
+    let mut calls = CALLS.get();
+    calls[count % CALLS_KEPT] = (function, CALL_SITE.get());
+    CALLS.set(calls);
+    CALL_COUNT.set(count + 1);
+    let stack = CALL_STACK.replace(0);
+    let entry = FRAMES.with_borrow(|frames| frames.last().map(|f| (f.what, f.stack_at_entry)));
+    if let (Some((what, at_entry)), true) = (entry, stack != 0) {
+        let used = at_entry.saturating_sub(stack);
+        kernel().judge.check(rule::V42, used <= MAX_STACK, || {
+            format!("{what} used {used} bytes of stack when it called {function}, allowed are {MAX_STACK}")
+        });
+    }
+}
+
+/// Checks that the thread may wait: not at DISPATCH_LEVEL (V38).
+pub fn may_wait(function: &'static str) {
+    note_call(function);
+    kernel().judge.check(rule::V38, IRQL.get() < DISPATCH_LEVEL, || format!("{function} waits at IRQL {}", IRQL.get()));
 }
 
 /// Checks that no lock of the driver's is held: for calls into NDIS that hand packets over, and completions (V39).
 pub fn no_locks(function: &'static str) {
     let at_entry = FRAMES.with_borrow(|frames| frames.last().map_or(0, |f| f.locks_at_entry));
     let held = LOCKS.with_borrow(|locks| locks.get(at_entry..).unwrap_or_default().to_vec());
-    kernel().judge.check(rule::V39, held.is_empty(), || {
-        format!("{function} called with locks held: {held:?}")
-    });
+    kernel().judge.check(rule::V39, held.is_empty(), || format!("{function} called with locks held: {held:?}"));
 }
 
-/// Notes a lock as held by this thread. Taking one twice is a deadlock on a real machine (V39).
+/// Notes a lock as held by this thread. Taking one twice is a deadlock on a real machine, as is taking two in an order
+/// that was the opposite before (V39).
 pub fn lock_taken(id: usize, kind: &'static str) {
-    let twice = LOCKS.with_borrow(|locks| locks.iter().any(|l| l.id == id));
-    kernel().judge.check(rule::V39, !twice, || {
-        format!("{kind} {id:#x} taken twice by one thread")
+    let held = LOCKS.with_borrow(|locks| locks.iter().map(|l| l.id).collect::<Vec<_>>());
+    kernel().judge.check(rule::V39, !held.contains(&id), || format!("{kind} {id:#x} taken twice by one thread"));
+    kernel().lock_order.taken(id, kind, &held);
+    let spins = IRQL.get() >= DISPATCH_LEVEL;
+    LOCKS.with_borrow_mut(|locks| locks.push(HeldLock { id, kind, spins }));
+}
+
+/// Checks that the IRQL may fall to `to`: no spin lock is held (V39).
+pub fn may_lower(to: u8) {
+    let held = LOCKS.with_borrow(|locks| locks.iter().filter(|l| l.spins).cloned().collect::<Vec<_>>());
+    kernel().judge.check(rule::V39, to >= DISPATCH_LEVEL || held.is_empty(), || {
+        format!("IRQL lowered to {to} with spin locks held: {held:?}")
     });
-    LOCKS.with_borrow_mut(|locks| locks.push(HeldLock { id, kind }));
 }
 
 /// Notes a lock as released; releasing one that is not held breaks V39.
@@ -182,7 +267,5 @@ pub fn lock_released(id: usize, kind: &'static str) {
         let at = locks.iter().rposition(|l| l.id == id);
         at.map(|at| locks.remove(at)).is_some()
     });
-    kernel().judge.check(rule::V39, found, || {
-        format!("{kind} {id:#x} released by a thread that does not hold it")
-    });
+    kernel().judge.check(rule::V39, found, || format!("{kind} {id:#x} released by a thread that does not hold it"));
 }

@@ -56,16 +56,7 @@ pub fn reserve_twice(len: usize) -> io::Result<(*mut u8, *mut u8)> {
     }
     let flags = libc::MAP_SHARED | libc::MAP_NORESERVE;
     // SAFETY: a new mapping at an address of the kernel's choice touches no existing memory.
-    let open = unsafe {
-        libc::mmap(
-            ptr::null_mut(),
-            len,
-            Protection::ReadWrite.bits(),
-            flags,
-            fd,
-            0,
-        )
-    };
+    let open = unsafe { libc::mmap(ptr::null_mut(), len, Protection::ReadWrite.bits(), flags, fd, 0) };
     // SAFETY: as above.
     let closed = unsafe { libc::mmap(ptr::null_mut(), len, libc::PROT_NONE, flags, fd, 0) };
     // SAFETY: the descriptor is ours; the mappings keep the file alive.
@@ -80,11 +71,7 @@ pub fn reserve_twice(len: usize) -> io::Result<(*mut u8, *mut u8)> {
 pub fn protect(start: *mut u8, len: usize, protection: Protection) {
     // SAFETY: only ranges of this module's own mappings are passed here; no Rust reference lies in them.
     let result = unsafe { libc::mprotect(start.cast(), len, protection.bits()) };
-    assert!(
-        result == 0,
-        "mprotect of {len} bytes at {start:p}: {} (vm.max_map_count?)",
-        io::Error::last_os_error()
-    );
+    assert!(result == 0, "mprotect of {len} bytes at {start:p}: {} (vm.max_map_count?)", io::Error::last_os_error());
 }
 
 /// Gives the contents of private pages back to the system; the next touch finds zeros.
@@ -94,9 +81,5 @@ pub fn discard(start: *mut u8, len: usize) {
 }
 
 fn mapped(address: *mut libc::c_void) -> io::Result<*mut u8> {
-    if address == libc::MAP_FAILED {
-        Err(io::Error::last_os_error())
-    } else {
-        Ok(address.cast())
-    }
+    if address == libc::MAP_FAILED { Err(io::Error::last_os_error()) } else { Ok(address.cast()) }
 }

@@ -1,10 +1,14 @@
 //! Memory that the driver can touch: spans lent to it, its pool, and what is known of any address.
 
 mod counts;
-mod map;
+pub(crate) mod map;
+pub mod mdl;
 pub mod pool;
 mod runs;
-mod span;
+mod search;
+pub(crate) mod span;
+pub mod touch;
+pub(crate) mod user;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -20,6 +24,8 @@ use counts::Counters;
 pub struct Memory {
     /// The drivers' pool.
     pub pool: pool::Pool,
+    /// What MDLs describe.
+    pub mdls: mdl::Mdls,
     slow: AtomicBool,
     pub(crate) counters: Counters,
 }
@@ -35,13 +41,24 @@ impl Memory {
         span::arena().to_lab(address.addr()).map(<*mut u8>::cast)
     }
 
+    /// Page-aligned addresses for `len` bytes of a user program: nothing is ever mapped there, so that a driver which
+    /// touches them faults (V41).
+    pub fn user_address(&self, len: usize) -> usize {
+        user::address(len)
+    }
+
+    /// Whether an address is a user program's.
+    pub fn is_user(&self, address: usize) -> bool {
+        user::contains(address)
+    }
+
     /// What lies at an address, for reports.
     pub fn describe(&self, address: usize) -> String {
+        if self.is_user(address) {
+            return format!("{address:#x}, an address of a user program");
+        }
         let Some(record) = span::arena().find(address) else {
-            return self
-                .pool
-                .describe(address)
-                .unwrap_or_else(|| kernel().describe_address(address));
+            return self.pool.describe(address).unwrap_or_else(|| kernel().describe_address(address));
         };
         let state = lock(&record.state);
         let offset = address - record.driver().addr();
@@ -50,10 +67,7 @@ impl Memory {
             Some(access) => format!("open ({access:?})"),
             None => format!("closed: {}", state.why),
         };
-        format!(
-            "{address:#x}: byte {offset} of a {:?} span of {} bytes, {is}",
-            record.kind, record.len
-        )
+        format!("{address:#x}: byte {offset} of a {:?} span of {} bytes, {is}", record.kind, record.len)
     }
 
     /// Whether each access to payload and read buffers traps and is counted.

@@ -62,9 +62,7 @@ pub struct Allocation {
 
 impl Allocation {
     fn describe(&self) -> String {
-        let Self {
-            len, site, freed, ..
-        } = self;
+        let Self { len, site, freed, .. } = self;
         let kernel = kernel();
         let allocated = kernel.describe_address(*site);
         let freed = freed.map(|at| format!(", freed at {}", kernel.describe_address(at)));
@@ -77,10 +75,7 @@ impl Allocation {
 
     /// The pages' bytes before the allocation and after it.
     fn slack(&self) -> [(usize, usize); 2] {
-        let (low, high) = (
-            page_address(self.first_page),
-            page_address(self.first_page + self.pages),
-        );
+        let (low, high) = (page_address(self.first_page), page_address(self.first_page + self.pages));
         [(low, self.start), (self.start + self.len, high)]
     }
 }
@@ -114,10 +109,7 @@ fn region() -> &'static Region {
         let mut runs = Runs::new(REGION / PAGE, RESTING);
         // The first page is never given out, so that the first allocation has a closed page before it.
         runs.take(1);
-        Region {
-            start,
-            runs: Mutex::new(runs),
-        }
+        Region { start, runs: Mutex::new(runs) }
     })
 }
 
@@ -133,25 +125,14 @@ impl Pool {
     /// Allocates `len` bytes, zeroed or filled with a pattern. Null when the addresses are used up.
     ///
     /// Whether the driver may have what it asks for, and fault injection, are the caller's affair.
-    pub fn allocate(
-        &self,
-        driver: Option<DriverId>,
-        tag: u32,
-        len: usize,
-        kind: PoolKind,
-        zeroed: bool,
-    ) -> *mut u8 {
+    pub fn allocate(&self, driver: Option<DriverId>, tag: u32, len: usize, kind: PoolKind, zeroed: bool) -> *mut u8 {
         let pages = pages_for(len.max(1));
         let Some(first_page) = lock(&region().runs).take(pages + 1) else {
             return std::ptr::null_mut();
         };
         let low = page_pointer(first_page);
         map::protect(low, pages * PAGE, Protection::ReadWrite);
-        let before = if len >= PAGE {
-            0
-        } else {
-            PAGE - len.max(1).next_multiple_of(ALIGNMENT)
-        };
+        let before = if len >= PAGE { 0 } else { PAGE - len.max(1).next_multiple_of(ALIGNMENT) };
         // SAFETY: the run was just taken and made writable; it is this allocation's alone.
         unsafe { low.write_bytes(SLACK, pages * PAGE) };
         let start = low.wrapping_add(before);
@@ -169,14 +150,9 @@ impl Pool {
             pages,
         };
         let mut allocations = lock(&self.allocations);
-        let overlapped: Vec<usize> = allocations
-            .range(first_page..=first_page + pages)
-            .map(|(p, _)| *p)
-            .collect();
+        let overlapped: Vec<usize> = allocations.range(first_page..=first_page + pages).map(|(p, _)| *p).collect();
         let before = allocations.range(..first_page).next_back();
-        let before = before
-            .filter(|(_, a)| a.first_page + a.pages >= first_page)
-            .map(|(p, _)| *p);
+        let before = before.filter(|(_, a)| a.first_page + a.pages >= first_page).map(|(p, _)| *p);
         for page in overlapped.into_iter().chain(before) {
             allocations.remove(&page);
         }
@@ -192,10 +168,7 @@ impl Pool {
         judge.evaluated(rule::V36);
         let Some(allocation) = self.find(address).filter(|a| a.start == address) else {
             let what = kernel().memory.describe(address);
-            judge.broken(
-                rule::V36,
-                format!("freed what is no pool allocation: {what}"),
-            );
+            judge.broken(rule::V36, format!("freed what is no pool allocation: {what}"));
             return false;
         };
         if allocation.freed.is_some() {
@@ -203,14 +176,7 @@ impl Pool {
             return false;
         }
         if let Some(tag) = tag.filter(|tag| *tag != allocation.tag) {
-            judge.broken(
-                rule::V36,
-                format!(
-                    "freed with tag {}: {}",
-                    tag_name(tag),
-                    allocation.describe()
-                ),
-            );
+            judge.broken(rule::V36, format!("freed with tag {}: {}", tag_name(tag), allocation.describe()));
         }
         check_slack(&allocation);
         if let Some(entry) = lock(&self.allocations).get_mut(&allocation.first_page) {
@@ -225,9 +191,7 @@ impl Pool {
 
     /// The allocation, live or freed, whose pages or closed page after them hold an address.
     pub fn find(&self, address: usize) -> Option<Allocation> {
-        let offset = address
-            .checked_sub(region().start)
-            .filter(|offset| *offset < REGION)?;
+        let offset = address.checked_sub(region().start).filter(|offset| *offset < REGION)?;
         let page = offset / PAGE;
         let allocations = lock(&self.allocations);
         let (_, allocation) = allocations.range(..=page).next_back()?;
@@ -237,26 +201,16 @@ impl Pool {
     /// The live allocations of a driver, by address.
     pub fn live(&self, driver: DriverId) -> Vec<Allocation> {
         let allocations = lock(&self.allocations);
-        allocations
-            .values()
-            .filter(|a| a.freed.is_none() && a.driver == Some(driver))
-            .cloned()
-            .collect()
+        allocations.values().filter(|a| a.freed.is_none() && a.driver == Some(driver)).cloned().collect()
     }
 
     /// What lies at an address of the pool's region, for reports.
     pub fn describe(&self, address: usize) -> Option<String> {
-        let offset = address
-            .checked_sub(region().start)
-            .filter(|offset| *offset < REGION)?;
+        let offset = address.checked_sub(region().start).filter(|offset| *offset < REGION)?;
         let Some(allocation) = self.find(address) else {
-            return Some(format!(
-                "byte {offset:#x} of the pool, where nothing was allocated"
-            ));
+            return Some(format!("byte {offset:#x} of the pool, where nothing was allocated"));
         };
-        let from_start = address
-            .cast_signed()
-            .wrapping_sub(allocation.start.cast_signed());
+        let from_start = address.cast_signed().wrapping_sub(allocation.start.cast_signed());
         Some(format!("byte {from_start} of {}", allocation.describe()))
     }
 
@@ -272,15 +226,9 @@ impl Pool {
         for (tag, leaks) in by_tag {
             let bytes: usize = leaks.iter().map(|a| a.len).sum();
             let (name, count) = (tag_name(tag), leaks.len());
-            let what = format!(
-                "{} left {count} allocations, {bytes} bytes, with tag {name}",
-                kernel().driver_name(driver)
-            );
-            judge.broken_with(
-                rule::V35,
-                what,
-                leaks.iter().take(16).map(Allocation::describe).collect(),
-            );
+            let what =
+                format!("{} left {count} allocations, {bytes} bytes, with tag {name}", kernel().driver_name(driver));
+            judge.broken_with(rule::V35, what, leaks.iter().take(16).map(Allocation::describe).collect());
         }
     }
 }
@@ -292,13 +240,8 @@ fn check_slack(allocation: &Allocation) {
         // SAFETY: the allocation is live, hence its pages are readable; the driver's writes to them are what is looked for.
         let slack = unsafe { std::slice::from_raw_parts(start, to - from) };
         if let Some(at) = slack.iter().position(|byte| *byte != SLACK) {
-            let offset = (from + at)
-                .cast_signed()
-                .wrapping_sub(allocation.start.cast_signed());
-            let what = format!(
-                "written outside: byte {offset} of {}",
-                allocation.describe()
-            );
+            let offset = (from + at).cast_signed().wrapping_sub(allocation.start.cast_signed());
+            let what = format!("written outside: byte {offset} of {}", allocation.describe());
             kernel().judge.broken(rule::V36, what);
             return;
         }
@@ -315,13 +258,7 @@ mod tests {
         let kernel = Kernel::install(Mode::Virtual, 1);
         kernel.judge.stop_at_first(false);
         check(&kernel.memory.pool);
-        kernel
-            .judge
-            .verdict()
-            .violations
-            .iter()
-            .map(|v| format!("{}: {}", v.rule, v.what))
-            .collect()
+        kernel.judge.verdict().violations.iter().map(|v| format!("{}: {}", v.rule, v.what)).collect()
     }
 
     const TAG: u32 = u32::from_le_bytes(*b"test");
@@ -336,10 +273,7 @@ mod tests {
             for len in [1, 15, 16, 17, 4095, 4096, 4097, 100_000] {
                 let p = allocate(pool, len);
                 assert_eq!(p.addr() % ALIGNMENT, 0);
-                assert!(
-                    len < PAGE || p.addr().is_multiple_of(PAGE),
-                    "a page or more starts on a page"
-                );
+                assert!(len < PAGE || p.addr().is_multiple_of(PAGE), "a page or more starts on a page");
                 // SAFETY: `len` bytes were allocated.
                 unsafe { p.write_bytes(7, len) };
                 assert!(pool.free(p.addr(), Some(TAG)));
@@ -359,10 +293,7 @@ mod tests {
                 pool.free(p.addr(), None);
             });
             assert_eq!(found.len(), 1, "{found:?}");
-            assert!(
-                found[0].starts_with(&format!("V36: written outside: byte {at} of 20 bytes")),
-                "{found:?}"
-            );
+            assert!(found[0].starts_with(&format!("V36: written outside: byte {at} of 20 bytes")), "{found:?}");
         }
     }
 
@@ -378,12 +309,7 @@ mod tests {
             assert!(!pool.free(p.addr() + 4, None));
             assert!(!pool.free(0x1000, None));
         });
-        let starts = [
-            "V36: freed twice",
-            "V36: freed with tag uest",
-            "V36: freed what",
-            "V36: freed what",
-        ];
+        let starts = ["V36: freed twice", "V36: freed with tag uest", "V36: freed what", "V36: freed what"];
         assert_eq!(found.len(), starts.len(), "{found:?}");
         for (found, start) in found.iter().zip(starts) {
             assert!(found.starts_with(start), "{found}");
@@ -398,9 +324,6 @@ mod tests {
             pool.allocate(Some(DriverId(1)), TAG, 1, PoolKind::NonPaged, true);
             pool.check_empty(DriverId(0));
         });
-        assert_eq!(
-            found,
-            ["V35: driver 0 left 2 allocations, 17 bytes, with tag test"]
-        );
+        assert_eq!(found, ["V35: driver 0 left 2 allocations, 17 bytes, with tag test"]);
     }
 }

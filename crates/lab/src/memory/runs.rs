@@ -20,14 +20,7 @@ pub struct Runs {
 impl Runs {
     /// A region of `total` pages; freed runs rest until more than `max_resting` pages do.
     pub fn new(total: usize, max_resting: usize) -> Self {
-        Self {
-            total,
-            fresh: 0,
-            free: BTreeMap::new(),
-            resting: VecDeque::new(),
-            resting_pages: 0,
-            max_resting,
-        }
+        Self { total, fresh: 0, free: BTreeMap::new(), resting: VecDeque::new(), resting_pages: 0, max_resting }
     }
 
     /// A run of `pages` pages: its first page; none when the region is full.
@@ -35,12 +28,10 @@ impl Runs {
         while self.resting_pages > self.max_resting {
             self.wake_oldest()?;
         }
-        self.take_free(pages)
-            .or_else(|| self.take_fresh(pages))
-            .or_else(|| {
-                while self.wake_oldest().is_some() {}
-                self.take_free(pages)
-            })
+        self.take_free(pages).or_else(|| self.take_fresh(pages)).or_else(|| {
+            while self.wake_oldest().is_some() {}
+            self.take_free(pages)
+        })
     }
 
     /// Gives a run back; it rests first.
@@ -50,10 +41,7 @@ impl Runs {
     }
 
     fn take_fresh(&mut self, pages: usize) -> Option<usize> {
-        let end = self
-            .fresh
-            .checked_add(pages)
-            .filter(|end| *end <= self.total)?;
+        let end = self.fresh.checked_add(pages).filter(|end| *end <= self.total)?;
         Some(std::mem::replace(&mut self.fresh, end))
     }
 
@@ -66,10 +54,7 @@ impl Runs {
             self.free.remove(&length);
         }
         if length > pages {
-            self.free
-                .entry(length - pages)
-                .or_default()
-                .push_back(first + pages);
+            self.free.entry(length - pages).or_default().push_back(first + pages);
         }
         Some(first)
     }
@@ -95,11 +80,7 @@ mod tests {
         runs.give_back(a, 2);
         assert_eq!(runs.take(2), Some(5), "a rests");
         runs.give_back(b, 3);
-        assert_eq!(
-            runs.take(1),
-            Some(0),
-            "five pages rest, so the oldest run woke; it is split"
-        );
+        assert_eq!(runs.take(1), Some(0), "five pages rest, so the oldest run woke; it is split");
         assert_eq!(runs.take(1), Some(1));
     }
 

@@ -12,7 +12,7 @@ use std::{
 
 use super::map::{self, PAGE, Protection, pages_for};
 use super::runs::Runs;
-use crate::{kernel::kernel, sync::lock};
+use crate::{judge::rule, kernel::kernel, sync::lock};
 
 /// Addresses reserved for each of the two views.
 const ARENA: usize = 8 << 30;
@@ -125,32 +125,21 @@ pub(crate) fn arena() -> &'static Arena {
     static ARENA_CELL: OnceLock<Arena> = OnceLock::new();
     ARENA_CELL.get_or_init(|| {
         let (lab, driver) = map::reserve_twice(ARENA).expect("addresses for the lab's memory");
-        let tables = Tables {
-            runs: Runs::new(ARENA / PAGE, RESTING),
-            records: BTreeMap::new(),
-        };
-        Arena {
-            lab,
-            driver,
-            tables: Mutex::new(tables),
-        }
+        let tables = Tables { runs: Runs::new(ARENA / PAGE, RESTING), records: BTreeMap::new() };
+        Arena { lab, driver, tables: Mutex::new(tables) }
     })
 }
 
 impl Arena {
     /// The record of the span that an address of the driver's view belongs to, its guard page included.
     pub(crate) fn find(&self, address: usize) -> Option<Arc<Record>> {
-        let offset = address
-            .checked_sub(self.driver.addr())
-            .filter(|offset| *offset < ARENA)?;
+        let offset = address.checked_sub(self.driver.addr()).filter(|offset| *offset < ARENA)?;
         self.record_at(offset / PAGE)
     }
 
     /// The lab's address of a byte in the driver's view.
     pub(crate) fn to_lab(&self, address: usize) -> Option<*mut u8> {
-        let offset = address
-            .checked_sub(self.driver.addr())
-            .filter(|offset| *offset < ARENA)?;
+        let offset = address.checked_sub(self.driver.addr()).filter(|offset| *offset < ARENA)?;
         Some(self.lab.wrapping_add(offset))
     }
 
@@ -163,10 +152,7 @@ impl Arena {
     fn allocate(&self, kind: Kind, len: usize) -> Arc<Record> {
         let pages = pages_for(len.max(1));
         let mut tables = lock(&self.tables);
-        let first = tables
-            .runs
-            .take(pages + 1)
-            .expect("room in the lab's memory");
+        let first = tables.runs.take(pages + 1).expect("room in the lab's memory");
         let record = Arc::new(Record {
             first,
             pages,
@@ -185,9 +171,7 @@ impl Arena {
     }
 
     fn free(&self, record: &Record) {
-        lock(&self.tables)
-            .runs
-            .give_back(record.first, record.pages + 1);
+        lock(&self.tables).runs.give_back(record.first, record.pages + 1);
     }
 
     /// All records, those of freed spans included.
@@ -199,17 +183,9 @@ impl Arena {
 impl Tables {
     /// Drops the records of freed spans whose pages are used anew.
     fn forget(&mut self, from: usize, to: usize) {
-        let before = self
-            .records
-            .range(..from)
-            .next_back()
-            .filter(|(_, r)| r.first + r.pages >= from);
+        let before = self.records.range(..from).next_back().filter(|(_, r)| r.first + r.pages >= from);
         let mut gone: Vec<usize> = before.map(|(first, _)| *first).into_iter().collect();
-        gone.extend(
-            self.records
-                .range((Bound::Included(from), Bound::Excluded(to)))
-                .map(|(first, _)| *first),
-        );
+        gone.extend(self.records.range((Bound::Included(from), Bound::Excluded(to))).map(|(first, _)| *first));
         for first in gone {
             self.records.remove(&first);
         }
@@ -260,10 +236,7 @@ impl Span {
         let mut state = lock(&self.record.state);
         if state.access != Some(access) {
             state.access = Some(access);
-            self.record.protect(
-                self.record
-                    .resting_protection(Some(access), kernel().memory.is_slow()),
-            );
+            self.record.protect(self.record.resting_protection(Some(access), kernel().memory.is_slow()));
         }
     }
 
@@ -273,6 +246,8 @@ impl Span {
         state.why = why;
         if state.access.take().is_some() {
             self.record.protect(Protection::None);
+            // From here on the pages themselves evaluate the rule.
+            kernel().judge.evaluated(rule::V16);
         }
     }
 
@@ -303,12 +278,6 @@ impl Drop for Span {
 
 impl std::fmt::Debug for Span {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(
-            f,
-            "{:?} of {} bytes at {:p}",
-            self.record.kind,
-            self.record.len,
-            self.driver()
-        )
+        write!(f, "{:?} of {} bytes at {:p}", self.record.kind, self.record.len, self.driver())
     }
 }

@@ -21,22 +21,14 @@ pub enum Binding {
 }
 
 impl Export {
-    /// An `unsafe extern "win64"` function.
+    /// A function with the calling convention of Windows.
     pub const fn function(name: &'static str, address: *const ()) -> Self {
-        Self {
-            name,
-            address,
-            binding: Binding::Noted,
-        }
+        Self { name, address, binding: Binding::Noted }
     }
 
     /// Data, or a function that is to be reached without a thunk.
     pub const fn direct(name: &'static str, address: *const ()) -> Self {
-        Self {
-            name,
-            address,
-            binding: Binding::Direct,
-        }
+        Self { name, address, binding: Binding::Direct }
     }
 }
 
@@ -45,10 +37,20 @@ unsafe impl Sync for Export {}
 // SAFETY: as above.
 unsafe impl Send for Export {}
 
-/// Lists exports: `exports! { "ExFreePool" => ex_free_pool, .. }`.
+/// Lists exports: `exports! { ExFreePool => ex_free_pool, "memcpy" => memcpy, .. }`.
+///
+/// A function that is named as it is (`unsafe extern "efiapi"`) is pinned to its signature in `nblease_ndis`, which is
+/// pinned to the headers. One that is named by a string (`unsafe extern "win64"`) has none there.
 #[macro_export]
 macro_rules! exports {
-    ($($name:literal => $function:path),* $(,)?) => {
-        &[$($crate::pe::exports::Export::function($name, $function as *const ())),*]
+    (@one $name:literal $function:path) => {
+        $crate::pe::exports::Export::function($name, $function as *const ())
+    };
+    (@one $name:ident $function:path) => {{
+        const PINNED: ::nblease_ndis::sys::signatures::$name = $function;
+        $crate::pe::exports::Export::function(stringify!($name), PINNED as *const ())
+    }};
+    ($($name:tt => $function:path),+ $(,)?) => {
+        &[$($crate::exports!(@one $name $function)),+]
     };
 }

@@ -49,9 +49,7 @@ pub(super) fn start(state: &mut State, need: Need) {
 fn spawn(name: &str, run: fn(&'static Sched)) {
     let sched = &kernel().sched;
     let builder = std::thread::Builder::new().name(name.to_owned());
-    builder
-        .spawn(move || run(sched))
-        .expect("a thread for the lab");
+    builder.spawn(move || run(sched)).expect("a thread for the lab");
 }
 
 impl Sched {
@@ -80,11 +78,7 @@ impl Sched {
 
     fn sleep(&self, state: MutexGuard<'_, State>) {
         let now = kernel().clock.unbiased_ns();
-        let next = state
-            .timers
-            .keys()
-            .next()
-            .map_or(u64::MAX, |(due, _)| due.saturating_sub(now));
+        let next = state.timers.keys().next().map_or(u64::MAX, |(due, _)| due.saturating_sub(now));
         let pause = Duration::from_nanos(next).min(Duration::from_secs(1));
         drop(self.queued.wait_timeout(state, pause));
     }
@@ -101,10 +95,7 @@ impl Sched {
                 state = lock(&self.state);
             } else {
                 state.threads.idle_workers += 1;
-                state = self
-                    .queued
-                    .wait(state)
-                    .unwrap_or_else(std::sync::PoisonError::into_inner);
+                state = self.queued.wait(state).unwrap_or_else(std::sync::PoisonError::into_inner);
                 state.threads.idle_workers -= 1;
             }
         }

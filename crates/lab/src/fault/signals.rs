@@ -1,0 +1,146 @@
+//! The signal handlers: memory faults, illegal instructions, arithmetic faults, and the traps of single steps.
+
+use std::{mem::MaybeUninit, ptr, sync::OnceLock};
+
+use libc::{c_int, c_void, siginfo_t};
+
+use super::{
+    report::{BadTouch, How},
+    slow,
+};
+use crate::{
+    kernel::{driver_instruction, kernel},
+    thread,
+};
+
+/// Seconds that a report may take.
+const REPORT_SECONDS: u32 = 20;
+
+// Bits of a page fault's error code.
+const WRITE: i64 = 1 << 1;
+const FETCH: i64 = 1 << 4;
+
+const HANDLED: [c_int; 5] = [libc::SIGSEGV, libc::SIGBUS, libc::SIGILL, libc::SIGFPE, libc::SIGTRAP];
+
+/// What was there before, for faults that are none of the lab's business.
+static BEFORE: OnceLock<Vec<(c_int, libc::sigaction)>> = OnceLock::new();
+
+/// Installs the handlers.
+pub fn install() {
+    let before = HANDLED.iter().map(|signal| (*signal, install_one(*signal))).collect();
+    let _ = BEFORE.set(before);
+}
+
+fn install_one(signal: c_int) -> libc::sigaction {
+    let mut before = MaybeUninit::<libc::sigaction>::zeroed();
+    // SAFETY: a `sigaction` of zeros is a valid value.
+    let mut action = unsafe { MaybeUninit::<libc::sigaction>::zeroed().assume_init() };
+    let handler: extern "C" fn(c_int, *mut siginfo_t, *mut c_void) = handle;
+    action.sa_sigaction = handler as usize;
+    action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK;
+    // SAFETY: the handler has the signature that SA_SIGINFO asks for, and lives as long as the program.
+    unsafe { libc::sigaction(signal, &raw const action, before.as_mut_ptr()) };
+    // SAFETY: filled by the call, or zeros.
+    unsafe { before.assume_init() }
+}
+
+/// The registers of the interrupted thread.
+pub struct Registers<'a> {
+    context: &'a mut libc::ucontext_t,
+}
+
+impl Registers<'_> {
+    /// One of `libc::REG_*`.
+    pub fn get(&self, register: c_int) -> i64 {
+        self.context.uc_mcontext.gregs[register as usize]
+    }
+
+    /// Address of the instruction that was interrupted.
+    pub fn instruction(&self) -> usize {
+        self.get(libc::REG_RIP) as usize
+    }
+
+    /// Turns single stepping on or off.
+    pub fn step(&mut self, on: bool) {
+        const TRAP_FLAG: i64 = 1 << 8;
+        let flags = &mut self.context.uc_mcontext.gregs[libc::REG_EFL as usize];
+        *flags = if on { *flags | TRAP_FLAG } else { *flags & !TRAP_FLAG };
+    }
+}
+
+extern "C" fn handle(signal: c_int, info: *mut siginfo_t, context: *mut c_void) {
+    // SAFETY: the kernel passes the interrupted thread's context, which is this handler's until it returns.
+    let context = unsafe { &mut *context.cast::<libc::ucontext_t>() };
+    // SAFETY: the kernel passes a filled structure.
+    let info = unsafe { &*info };
+    let mut registers = Registers { context };
+    match signal {
+        libc::SIGTRAP if slow::stepped(&mut registers) => {}
+        libc::SIGSEGV | libc::SIGBUS => on_memory_fault(signal, info, &mut registers),
+        _ => on_other_fault(signal, &registers),
+    }
+}
+
+fn on_memory_fault(signal: c_int, info: &siginfo_t, registers: &mut Registers<'_>) {
+    // SAFETY: both signals carry an address.
+    let address = unsafe { info.si_addr() }.addr();
+    let code = registers.get(libc::REG_ERR);
+    let how = match code {
+        code if code & FETCH != 0 => How::Execute,
+        code if code & WRITE != 0 => How::Write,
+        _ => How::Read,
+    };
+    // A general protection fault has no address: a privileged instruction, or an address that is not canonical.
+    let has_address = info.si_code != libc::SI_KERNEL;
+    if has_address && slow::faulted(address, how, registers) {
+        return;
+    }
+    if !is_the_drivers(registers) {
+        return give_back(signal);
+    }
+    begin_report();
+    if has_address {
+        let stack = registers.get(libc::REG_RSP) as usize;
+        BadTouch::by_instruction(address, how, registers.instruction(), stack).report();
+    }
+    let what = match driver_instruction(registers.instruction()) {
+        Some([0xcd, 0x29, ..]) => format!("fast fail {:#x}", registers.get(libc::REG_RCX)),
+        _ => "general protection fault (a privileged instruction or a wild address)".to_owned(),
+    };
+    kernel().judge.bug_check(format!("{what} at {}", kernel().describe_address(registers.instruction())));
+}
+
+fn on_other_fault(signal: c_int, registers: &Registers<'_>) {
+    if !is_the_drivers(registers) {
+        return give_back(signal);
+    }
+    begin_report();
+    let what = match signal {
+        libc::SIGILL => "illegal instruction",
+        libc::SIGFPE => "division by zero or overflow",
+        _ => "breakpoint",
+    };
+    kernel().judge.bug_check(format!("{what} at {}", kernel().describe_address(registers.instruction())));
+}
+
+/// A driver's code runs on this thread, directly or by a call into the lab.
+fn is_the_drivers(registers: &Registers<'_>) -> bool {
+    thread::is_in_driver() || driver_instruction(registers.instruction()).is_some()
+}
+
+/// The fault is another's: its handler is put back, and the instruction faults again.
+fn give_back(signal: c_int) {
+    let before = BEFORE.get().and_then(|all| all.iter().find(|(of, _)| *of == signal));
+    if let Some((_, action)) = before {
+        // SAFETY: what was installed before the lab's handler.
+        unsafe { libc::sigaction(signal, action, ptr::null_mut()) };
+    }
+}
+
+/// From here on the process ends, at the latest by an alarm.
+fn begin_report() {
+    // SAFETY: the default action of SIGALRM ends the process.
+    unsafe { libc::signal(libc::SIGALRM, libc::SIG_DFL) };
+    // SAFETY: sets a timer of this process.
+    unsafe { libc::alarm(REPORT_SECONDS) };
+}

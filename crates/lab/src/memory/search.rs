@@ -1,0 +1,107 @@
+//! Whether bytes of a packet were left in memory of the driver's own.
+
+use std::collections::BTreeMap;
+
+use super::Memory;
+use crate::kernel::{DriverId, kernel};
+
+/// Bytes that count as a copy.
+const WINDOW: usize = 16;
+/// A 16-byte window of the payload always covers an aligned word of the memory that holds it.
+const WORD: usize = 8;
+/// Windows of fewer distinct bytes (padding, counters at zero) are no evidence.
+const MIN_DISTINCT: usize = 5;
+
+/// The words of a payload, to be looked up by value.
+struct Needle<'a> {
+    bytes: &'a [u8],
+    words: BTreeMap<u64, Vec<usize>>,
+}
+
+impl<'a> Needle<'a> {
+    fn new(bytes: &'a [u8]) -> Self {
+        let mut words: BTreeMap<u64, Vec<usize>> = BTreeMap::new();
+        for (at, word) in bytes.windows(WORD).enumerate() {
+            if let Ok(word) = word.try_into() {
+                words.entry(u64::from_ne_bytes(word)).or_default().push(at);
+            }
+        }
+        Self { bytes, words }
+    }
+
+    /// The offset in `memory` of a window of the payload. `memory` starts aligned.
+    fn find_in(&self, memory: &[u8]) -> Option<usize> {
+        let (words, _) = memory.as_chunks::<WORD>();
+        for (index, word) in words.iter().enumerate() {
+            let Some(starts) = self.words.get(&u64::from_ne_bytes(*word)) else { continue };
+            let at = index * WORD;
+            if let Some(offset) = starts.iter().find_map(|start| self.window_around(memory, at, *start)) {
+                return Some(offset);
+            }
+        }
+        None
+    }
+
+    /// The memory at `at` equals the payload at `start` for a word; whether it does so for a window around it.
+    fn window_around(&self, memory: &[u8], at: usize, start: usize) -> Option<usize> {
+        let before = memory[..at].iter().rev().zip(self.bytes[..start].iter().rev());
+        let before = before.take(WINDOW - WORD).take_while(|(a, b)| a == b).count();
+        let after = memory[at + WORD..].iter().zip(&self.bytes[start + WORD..]);
+        let after = after.take(WINDOW - WORD).take_while(|(a, b)| a == b).count();
+        let found = &memory[at - before..at + WORD + after];
+        (found.len() >= WINDOW && distinct(found) >= MIN_DISTINCT).then_some(at - before)
+    }
+}
+
+fn distinct(bytes: &[u8]) -> usize {
+    let mut seen = [false; 256];
+    bytes.iter().filter(|byte| !std::mem::replace(&mut seen[usize::from(**byte)], true)).count()
+}
+
+impl Memory {
+    /// Where in a driver's own memory (its pool and its writable sections) 16 bytes in a row of `needle` lie.
+    ///
+    /// Spans are not the driver's own: a read buffer is expected to hold what was delivered. Windows of fewer than five
+    /// distinct bytes do not count. No driver code may be running.
+    pub fn find_in_driver(&self, needle: &[u8], driver: DriverId) -> Option<String> {
+        let needle = Needle::new(needle);
+        let pool = self.pool.live(driver).into_iter().map(|a| (a.start, a.len));
+        let sections = kernel().driver(driver).into_iter().flat_map(|info| {
+            let writable = info.sections.into_iter().filter(|section| section.writable && !section.discardable);
+            writable.map(move |section| (info.base + section.start, section.len)).collect::<Vec<_>>()
+        });
+        pool.chain(sections).find_map(|(start, len)| {
+            let first: *const u8 = std::ptr::with_exposed_provenance(start);
+            // SAFETY: live pool and writable sections are readable, and no driver code runs.
+            let memory = unsafe { std::slice::from_raw_parts(first, len) };
+            let offset = needle.find_in(memory)?;
+            Some(kernel().memory.describe(start + offset))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Needle, WINDOW};
+
+    #[test]
+    fn a_window_is_found_wherever_it_lies() {
+        let payload: Vec<u8> = (0..64).map(|i| (i * 37 % 251) as u8).collect();
+        for from in 0..=payload.len() - WINDOW {
+            for at in 0..24 {
+                let mut memory = vec![0xee; 64];
+                memory[at..at + WINDOW].copy_from_slice(&payload[from..from + WINDOW]);
+                assert_eq!(Needle::new(&payload).find_in(&memory), Some(at), "from {from}");
+                memory[at + WINDOW - 1] ^= 1;
+                let shorter = Needle::new(&payload).find_in(&memory);
+                assert_eq!(shorter, None, "15 bytes are no window, from {from} at {at}");
+            }
+        }
+    }
+
+    #[test]
+    fn windows_of_few_values_do_not_count() {
+        let payload = [0; 60];
+        assert_eq!(Needle::new(&payload).find_in(&[0; 4096]), None);
+    }
+}

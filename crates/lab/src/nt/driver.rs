@@ -1,0 +1,108 @@
+//! Driver objects: starting a driver by its entry, and unloading it. PASSIVE_LEVEL.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, MutexGuard},
+};
+
+use nblease_ndis::sys::{DRIVER_OBJECT, NTSTATUS, PVOID, UNICODE_STRING};
+
+use super::string;
+use crate::{
+    kernel::{DriverId, kernel},
+    pe,
+    sync::lock,
+    thread::{self, PASSIVE_LEVEL},
+};
+
+/// `IO_TYPE_DRIVER`.
+const IO_TYPE_DRIVER: i16 = 4;
+
+type Entry = unsafe extern "win64" fn(*mut DRIVER_OBJECT, *mut UNICODE_STRING) -> NTSTATUS;
+
+/// The driver objects. They are never freed: a driver may compare their addresses to the end.
+#[derive(Default)]
+pub struct Drivers {
+    objects: Mutex<BTreeMap<DriverId, usize>>,
+}
+
+impl Drivers {
+    fn objects(&self) -> MutexGuard<'_, BTreeMap<DriverId, usize>> {
+        lock(&self.objects)
+    }
+}
+
+/// The driver object of a started driver.
+pub fn object_of(driver: DriverId) -> Option<*mut DRIVER_OBJECT> {
+    let address = kernel().nt.drivers.objects().get(&driver).copied()?;
+    Some(std::ptr::with_exposed_provenance_mut(address))
+}
+
+/// The driver whose object this is.
+pub fn driver_of(object: *const DRIVER_OBJECT) -> Option<DriverId> {
+    let objects = kernel().nt.drivers.objects();
+    objects.iter().find(|(_, address)| **address == object.addr()).map(|(driver, _)| *driver)
+}
+
+/// The service's name: the file's without its extension.
+pub fn service_name(driver: DriverId) -> String {
+    let name = kernel().driver_name(driver);
+    name.rsplit_once('.').map_or(name.clone(), |(stem, _)| stem.to_owned())
+}
+
+/// Calls the driver's entry with its driver object and registry path: what it returned.
+///
+/// A driver that failed is checked as one that was unloaded.
+pub fn start(driver: DriverId) -> NTSTATUS {
+    let Some(info) = kernel().driver(driver) else { return nblease_ndis::sys::STATUS_NOT_FOUND };
+    let service = service_name(driver);
+    let object = Box::into_raw(Box::new(new_object(&info, &service)));
+    kernel().nt.drivers.objects().insert(driver, object.expose_provenance());
+    let mut path = string::leak(&format!(r"\Registry\Machine\System\CurrentControlSet\Services\{service}"));
+    let entry: PVOID = std::ptr::with_exposed_provenance_mut(info.entry);
+    // SAFETY: the loader checked that the entry lies in executable memory; by its subsystem it is a driver's.
+    let entry = unsafe { std::mem::transmute::<PVOID, Entry>(entry) };
+    let status = thread::call_driver(driver, "DriverEntry", PASSIVE_LEVEL, || {
+        // SAFETY: the object and the path live as long as the process.
+        unsafe { entry(object, &raw mut path) }
+    });
+    kernel().sched.pump();
+    if status < 0 {
+        gone(driver);
+    } else {
+        pe::discard_init(driver);
+    }
+    status
+}
+
+fn new_object(info: &crate::kernel::DriverInfo, service: &str) -> DRIVER_OBJECT {
+    // SAFETY: a driver object of zeros is a valid value: null pointers, absent routines, empty strings.
+    let mut object = unsafe { std::mem::zeroed::<DRIVER_OBJECT>() };
+    object.Type = IO_TYPE_DRIVER;
+    object.Size = size_of::<DRIVER_OBJECT>() as i16;
+    object.DriverStart = std::ptr::with_exposed_provenance_mut(info.base);
+    object.DriverSize = info.size as u32;
+    object.DriverName = string::leak(&format!(r"\Driver\{service}"));
+    object
+}
+
+/// Calls the driver's unload routine and judges what it left behind: whether it had one.
+pub fn unload(driver: DriverId) -> bool {
+    let Some(object) = object_of(driver) else { return false };
+    // SAFETY: the object lives as long as the process; the driver set the routine in its entry.
+    let Some(routine) = (unsafe { (*object).DriverUnload }) else { return false };
+    thread::call_driver(driver, "DriverUnload", PASSIVE_LEVEL, || {
+        // SAFETY: the driver's own routine and object.
+        unsafe { routine(object) };
+    });
+    kernel().sched.pump();
+    gone(driver);
+    true
+}
+
+/// What is checked when a driver has gone: nothing of its own is left, and nobody calls it any more.
+fn gone(driver: DriverId) {
+    kernel().memory.pool.check_empty(driver);
+    super::check_idle(driver);
+    pe::unmap(driver);
+}

@@ -1,0 +1,75 @@
+//! The kernel's functions that a light filter may import from `ntoskrnl.exe`, after the WDK's DDI pages.
+//!
+//! One file for each kind of object. Each function names the IRQL that its page allows; what it keeps about the
+//! driver's objects lies in [`Objects`].
+
+use crate::{
+    judge::rule,
+    kernel::{DriverId, kernel},
+    pe::Export,
+    thread,
+};
+
+mod debug;
+mod dpc;
+pub mod driver;
+mod event;
+mod irql;
+mod lookaside;
+mod mdl;
+mod memory_routines;
+mod pool;
+mod rundown;
+mod spinlock;
+mod string;
+mod system;
+mod time;
+mod timer;
+mod work_item;
+
+/// IRQL of the functions that may be called at any.
+const HIGH_LEVEL: u8 = 15;
+
+/// What the lab keeps about objects of NT whose storage is the driver's.
+#[derive(Default)]
+pub struct Objects {
+    dpcs: dpc::Dpcs,
+    timers: timer::Timers,
+    work_items: work_item::WorkItems,
+    drivers: driver::Drivers,
+}
+
+/// The lists of functions, one for each file.
+pub fn exports() -> Vec<&'static [Export]> {
+    vec![
+        debug::EXPORTS,
+        dpc::EXPORTS,
+        event::EXPORTS,
+        irql::EXPORTS,
+        lookaside::EXPORTS,
+        mdl::EXPORTS,
+        memory_routines::EXPORTS,
+        memory_routines::DIRECT_EXPORTS,
+        pool::EXPORTS,
+        rundown::EXPORTS,
+        spinlock::EXPORTS,
+        string::EXPORTS,
+        system::EXPORTS,
+        time::EXPORTS,
+        timer::EXPORTS,
+        work_item::EXPORTS,
+    ]
+}
+
+/// After a driver went: nothing of its own is queued to run (V06).
+fn check_idle(driver: DriverId) {
+    let queued = kernel().sched.dpcs_of(driver);
+    kernel().judge.check(rule::V06, queued == 0, || {
+        format!("{} was unloaded with {queued} DPCs queued", kernel().driver_name(driver))
+    });
+}
+
+/// The start of each of these functions: its IRQL is checked.
+fn enter(function: &'static str, max_irql: u8) {
+    thread::enter(function, max_irql, rule::V09);
+}

@@ -1,0 +1,126 @@
+//! Mapping a driver: its image at an address of the lab's choice, relocated, bound, protected as its sections say, with
+//! closed pages around it.
+
+use std::{fs, path::Path};
+
+use anyhow::{Context as _, Result};
+
+use super::{
+    dlls,
+    image::{Image, Section},
+    symbols,
+    thunk::{THUNK, Thunks},
+};
+use crate::{
+    judge::rule,
+    kernel::{DriverId, DriverInfo, kernel},
+    memory::{PAGE, Protection, map},
+};
+
+/// Closed bytes before and after an image.
+const GUARD: usize = 16 * PAGE;
+
+/// Loads the driver in a file: maps it and registers it with the kernel. Its entry is not called.
+///
+/// # Errors
+/// Where the file is no driver, or imports what the lab lacks.
+pub fn load(path: &Path) -> Result<DriverId> {
+    let name = path.file_name().map_or_else(|| "driver".into(), |name| name.to_string_lossy().into_owned());
+    let file = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let symbols = symbols::read(path);
+    load_bytes(&name, &file, symbols).with_context(|| format!("cannot load {}", path.display()))
+}
+
+/// Loads a driver from its file's bytes.
+pub fn load_bytes(name: &str, file: &[u8], symbols: Vec<(usize, String)>) -> Result<DriverId> {
+    let mut image = Image::parse(file)?;
+    judge_sections(name, &image.sections);
+    let size = image.bytes.len();
+    let thunks_len = (image.imports.len() * THUNK).next_multiple_of(PAGE);
+    // Guard, image, guard, thunks, guard.
+    let region = map::reserve(3 * GUARD + size + thunks_len)?;
+    let base = region.wrapping_add(GUARD);
+    let thunks_at = base.wrapping_add(size + GUARD);
+
+    let mut thunks_code = vec![0xcc; thunks_len];
+    let mut thunks = Thunks::new(&mut thunks_code, thunks_at.expose_provenance());
+    for import in &image.imports {
+        let address = thunks.bind(dlls::find(&import.dll, &import.function)?) as u64;
+        write_u64(&mut image.bytes, import.slot, address)?;
+    }
+    relocate(&mut image, base.expose_provenance() as u64)?;
+
+    fill(base, &image.bytes);
+    fill(thunks_at, &thunks_code);
+    if thunks_len > 0 {
+        map::protect(thunks_at, thunks_len, Protection::ReadExecute);
+    }
+    protect(base, size, &image.sections);
+    let (base, entry) = (base.addr(), base.addr() + image.entry);
+    let info = DriverInfo { name: name.to_owned(), base, size, entry, sections: image.sections, symbols };
+    Ok(kernel().add_driver(info))
+}
+
+/// V37: no section both writable and executable.
+fn judge_sections(name: &str, sections: &[Section]) {
+    for section in sections {
+        kernel().judge.check(rule::V37, !(section.writable && section.executable), || {
+            format!("section {} of {name} is both writable and executable", section.name)
+        });
+    }
+}
+
+fn relocate(image: &mut Image, base: u64) -> Result<()> {
+    let delta = base.wrapping_sub(image.base);
+    for at in &image.relocations {
+        let bytes = image.bytes.get(*at..at + 8).context("a relocation outside the image")?;
+        let address = bytes.try_into().map(u64::from_le_bytes)?;
+        write_u64(&mut image.bytes, *at, address.wrapping_add(delta))?;
+    }
+    Ok(())
+}
+
+fn write_u64(bytes: &mut [u8], at: usize, value: u64) -> Result<()> {
+    let slot = bytes.get_mut(at..at + 8).context("a slot outside the image")?;
+    slot.copy_from_slice(&value.to_le_bytes());
+    Ok(())
+}
+
+fn fill(to: *mut u8, bytes: &[u8]) {
+    if !bytes.is_empty() {
+        map::protect(to, bytes.len(), Protection::ReadWrite);
+        // SAFETY: the caller reserved the range for these bytes, and it was just made writable.
+        unsafe { to.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) };
+    }
+}
+
+/// Headers read-only, gaps closed, sections as they say.
+fn protect(base: *mut u8, size: usize, sections: &[Section]) {
+    map::protect(base, size, Protection::None);
+    map::protect(base, PAGE, Protection::Read);
+    for section in sections {
+        let protection = match (section.executable, section.writable) {
+            (true, _) => Protection::ReadExecute,
+            (false, true) => Protection::ReadWrite,
+            (false, false) => Protection::Read,
+        };
+        map::protect(base.wrapping_add(section.start), section.len, protection);
+    }
+}
+
+/// Closes the sections that Windows throws away once `DriverEntry` returned: a later call into them faults.
+pub fn discard_init(driver: DriverId) {
+    let Some(info) = kernel().driver(driver) else { return };
+    // Relocations and debug data are marked discardable as well.
+    for section in info.sections.iter().filter(|section| section.discardable) {
+        let start = std::ptr::with_exposed_provenance_mut(info.base + section.start);
+        map::protect(start, section.len, Protection::None);
+    }
+}
+
+/// Closes a driver's image after its unload: a late callback into it faults and is reported.
+pub fn unmap(driver: DriverId) {
+    if let Some(info) = kernel().driver(driver) {
+        map::protect(std::ptr::with_exposed_provenance_mut(info.base), info.size, Protection::None);
+    }
+}
