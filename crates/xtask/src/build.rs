@@ -3,7 +3,7 @@
 //! On Windows `cargo make` builds the same sources with the WDK, and none of this is used.
 
 use std::fs::{self, File};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
@@ -59,10 +59,7 @@ pub fn run(args: &Args) -> Result<()> {
 
     let libraries_changed = wdk::prepare(args.arch)?;
     let workspace = workspace::prepare()?;
-    let output = workspace
-        .join("target")
-        .join(args.arch.triple())
-        .join(args.profile.folder());
+    let output = workspace.join("target").join(args.arch.triple()).join(args.profile.folder());
     if libraries_changed {
         forget_link(&output)?;
     }
@@ -83,6 +80,12 @@ pub fn run(args: &Args) -> Result<()> {
     Ok(())
 }
 
+/// Builds the driver as a release and says where it is.
+pub fn driver(arch: Arch) -> Result<PathBuf> {
+    run(&Args { arch, profile: Profile::Release, lint: false })?;
+    Ok(paths::root().join("target/driver").join(arch.name()).join("nblease.sys"))
+}
+
 /// Cargo does not know that the image depends on the stand-in's libraries: makes it link again.
 fn forget_link(output: &Path) -> Result<()> {
     let Ok(fingerprints) = fs::read_dir(output.join(".fingerprint")) else {
@@ -90,10 +93,7 @@ fn forget_link(output: &Path) -> Result<()> {
     };
     for fingerprint in fingerprints {
         let path = fingerprint?.path();
-        if path
-            .file_name()
-            .is_some_and(|name| name.as_encoded_bytes().starts_with(b"nblease-"))
-        {
+        if path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"nblease-")) {
             fs::remove_dir_all(&path)?;
         }
     }
@@ -108,32 +108,13 @@ fn cargo(args: &Args, workspace: &Path, command: &[&str], last: &[&str]) -> Resu
     let path = std::env::var("PATH").unwrap_or_default();
 
     let mut cargo = Command::new("/usr/bin/cargo");
-    cargo
-        .current_dir(workspace)
-        .args(command)
-        .arg("-Zbuild-std=core,alloc");
-    cargo.args([
-        "--target",
-        triple,
-        "--profile",
-        args.profile.name(),
-        "--target-dir",
-        "target",
-    ]);
+    cargo.current_dir(workspace).args(command).arg("-Zbuild-std=core,alloc");
+    cargo.args(["--target", triple, "--profile", args.profile.name(), "--target-dir", "target"]);
     cargo.args(last);
     // -Zbuild-std is unstable.
-    cargo
-        .env("RUSTC_BOOTSTRAP", "1")
-        .env("PATH", format!("/usr/bin:{path}"));
+    cargo.env("RUSTC_BOOTSTRAP", "1").env("PATH", format!("/usr/bin:{path}"));
     // Left by the cargo that runs this program, which may be another one.
-    for name in [
-        "CARGO",
-        "RUSTC",
-        "RUSTUP_TOOLCHAIN",
-        "RUSTFLAGS",
-        "CARGO_ENCODED_RUSTFLAGS",
-        "LD_LIBRARY_PATH",
-    ] {
+    for name in ["CARGO", "RUSTC", "RUSTUP_TOOLCHAIN", "RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "LD_LIBRARY_PATH"] {
         cargo.env_remove(name);
     }
     cargo.env("CARGO_PROFILE_DEV_PANIC", "abort");
@@ -142,14 +123,9 @@ fn cargo(args: &Args, workspace: &Path, command: &[&str], last: &[&str]) -> Resu
     cargo.env("WDKContentRoot", wdk::content_root());
     cargo.env("LIBCLANG_PATH", "/usr/lib/llvm-19/lib");
     cargo.env(format!("BINDGEN_EXTRA_CLANG_ARGS_{underscored}"), &flags);
-    cargo
-        .env(format!("CC_{underscored}"), "clang-19")
-        .env(format!("CFLAGS_{underscored}"), &flags);
+    cargo.env(format!("CC_{underscored}"), "clang-19").env(format!("CFLAGS_{underscored}"), &flags);
     cargo.env(format!("AR_{underscored}"), "llvm-lib-19");
-    cargo.env(
-        format!("CARGO_TARGET_{}_LINKER", underscored.to_uppercase()),
-        "lld-link-19",
-    );
+    cargo.env(format!("CARGO_TARGET_{}_LINKER", underscored.to_uppercase()), "lld-link-19");
     let status = cargo.status().context("run /usr/bin/cargo")?;
     ensure!(status.success(), "cargo {} failed", command[0]);
     Ok(())
@@ -158,11 +134,8 @@ fn cargo(args: &Args, workspace: &Path, command: &[&str], last: &[&str]) -> Resu
 /// Copies the image under the name that Windows loads it by, with what describes it.
 fn deliver(from: &Path, to: &Path) -> Result<()> {
     fs::create_dir_all(to)?;
-    for (made, name) in [
-        ("nblease.dll", "nblease.sys"),
-        ("nblease.map", "nblease.map"),
-        ("nblease.pdb", "nblease.pdb"),
-    ] {
+    for (made, name) in [("nblease.dll", "nblease.sys"), ("nblease.map", "nblease.map"), ("nblease.pdb", "nblease.pdb")]
+    {
         let (made, file) = (from.join(made), to.join(name));
         let content = fs::read(&made).with_context(|| format!("read {}", made.display()))?;
         paths::write_if_changed(&file, content)?;

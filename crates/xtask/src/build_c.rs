@@ -32,21 +32,13 @@ pub fn all() -> Result<()> {
             headers.extend(paths::files_in(&place, "h")?);
         }
     }
-    let libraries =
-        ["ntoskrnl.lib", "ndis.lib"].map(|name| wdk::library_folder(Arch::X64).join(name));
+    let libraries = ["ntoskrnl.lib", "ndis.lib"].map(|name| wdk::library_folder(Arch::X64).join(name));
     let output = paths::root().join("target/driver/x64/filters");
     fs::create_dir_all(&output).with_context(|| format!("create {}", output.display()))?;
     let mut made = 0;
     for source in paths::files_in(&folder, "c")? {
-        let image = output
-            .join(source.file_stem().unwrap_or_default())
-            .with_extension("sys");
-        let inputs = [
-            headers.as_slice(),
-            &libraries,
-            std::slice::from_ref(&source),
-        ]
-        .concat();
+        let image = output.join(source.file_stem().unwrap_or_default()).with_extension("sys");
+        let inputs = [headers.as_slice(), &libraries, std::slice::from_ref(&source)].concat();
         if !paths::is_fresh(&image, &inputs)? {
             build(&source, &folder, &image, &libraries)?;
             made += 1;
@@ -62,41 +54,16 @@ fn build(source: &Path, folder: &Path, image: &Path, libraries: &[PathBuf]) -> R
     let object = image.with_extension("obj");
     let mut clang = Command::new("clang-19");
     clang.arg(format!("--target={}", Arch::X64.triple()));
-    clang.args([
-        "-std=c17",
-        "-ffreestanding",
-        "-fms-extensions",
-        "-O2",
-        "-g",
-        "-gcodeview",
-        "-c",
-    ]);
-    clang.args([
-        "-Wall",
-        "-Wextra",
-        "-Werror",
-        "-Wno-unused-parameter",
-        "-Wno-microsoft",
-    ]);
-    clang
-        .arg("-I")
-        .arg(folder.join("include"))
-        .arg("-I")
-        .arg(folder);
+    clang.args(["-std=c17", "-ffreestanding", "-fms-extensions", "-O2", "-g", "-gcodeview", "-c"]);
+    clang.args(["-Wall", "-Wextra", "-Werror", "-Wno-unused-parameter", "-Wno-microsoft"]);
+    clang.arg("-I").arg(folder.join("include")).arg("-I").arg(folder);
     run(clang.arg(source).arg("-o").arg(&object))?;
 
     let mut link = Command::new("lld-link-19");
-    link.args([
-        "/driver",
-        "/subsystem:native",
-        "/entry:DriverEntry",
-        "/nodefaultlib",
-    ]);
+    link.args(["/driver", "/subsystem:native", "/entry:DriverEntry", "/nodefaultlib"]);
     link.args(["/dynamicbase", "/nxcompat", "/debug", "/pdbaltpath:%_PDB%"]);
     link.arg(format!("/map:{}", image.with_extension("map").display()));
-    link.arg(format!("/out:{}", image.display()))
-        .arg(&object)
-        .args(libraries);
+    link.arg(format!("/out:{}", image.display())).arg(&object).args(libraries);
     run(&mut link)?;
     fs::remove_file(object)?;
     Ok(())

@@ -28,12 +28,7 @@ const KERNEL: &[&str] = &[
 ];
 
 /// Exports of WDFLDR.SYS.
-const WDF_LOADER: &[&str] = &[
-    "WdfVersionBind",
-    "WdfVersionBindClass",
-    "WdfVersionUnbind",
-    "WdfVersionUnbindClass",
-];
+const WDF_LOADER: &[&str] = &["WdfVersionBind", "WdfVersionBindClass", "WdfVersionUnbind", "WdfVersionUnbindClass"];
 
 /// Libraries that wdk-build names and from which nothing is used.
 const EMPTY: &[&str] = &["BufferOverflowFastFailK", "arm64rt", "hal", "wmilib"];
@@ -41,26 +36,13 @@ const EMPTY: &[&str] = &["BufferOverflowFastFailK", "arm64rt", "hal", "wmilib"];
 /// Makes the import libraries of the kernel, NDIS and KMDF in `folder`; says whether any was made anew.
 pub fn make(arch: Arch, folder: &Path) -> Result<bool> {
     let exports = exports()?;
-    let named = |is_wanted: fn(&str) -> bool| {
-        exports
-            .iter()
-            .map(String::as_str)
-            .filter(move |name| is_wanted(name))
-    };
-    let kernel: BTreeSet<&str> = named(|name| !name.starts_with("Ndis"))
-        .chain(KERNEL.iter().copied())
-        .collect();
+    let named = |is_wanted: fn(&str) -> bool| exports.iter().map(String::as_str).filter(move |name| is_wanted(name));
+    let kernel: BTreeSet<&str> = named(|name| !name.starts_with("Ndis")).chain(KERNEL.iter().copied()).collect();
     let ndis: BTreeSet<&str> = named(|name| name.starts_with("Ndis")).collect();
 
     let mut changed = library(arch, folder, "ntoskrnl", "ntoskrnl.exe", &kernel)?;
     changed |= library(arch, folder, "ndis", "NDIS.SYS", &ndis)?;
-    changed |= library(
-        arch,
-        folder,
-        "WdfLdr",
-        "WDFLDR.SYS",
-        &WDF_LOADER.iter().copied().collect(),
-    )?;
+    changed |= library(arch, folder, "WdfLdr", "WDFLDR.SYS", &WDF_LOADER.iter().copied().collect())?;
     for name in EMPTY {
         changed |= library(arch, folder, name, name, &BTreeSet::new())?;
     }
@@ -81,13 +63,7 @@ fn exports() -> Result<Vec<String>> {
     Ok(exports)
 }
 
-fn library(
-    arch: Arch,
-    folder: &Path,
-    name: &str,
-    dll: &str,
-    exports: &BTreeSet<&str>,
-) -> Result<bool> {
+fn library(arch: Arch, folder: &Path, name: &str, dll: &str, exports: &BTreeSet<&str>) -> Result<bool> {
     let definition: PathBuf = folder.join(name).with_extension("def");
     let library = folder.join(name).with_extension("lib");
     let mut text = format!("LIBRARY {dll}\nEXPORTS\n");
@@ -99,11 +75,7 @@ fn library(
         return Ok(false);
     }
     let mut dlltool = Command::new("llvm-dlltool-19");
-    dlltool
-        .args(["-m", arch.dlltool_machine(), "-d"])
-        .arg(&definition)
-        .arg("-l")
-        .arg(&library);
+    dlltool.args(["-m", arch.dlltool_machine(), "-d"]).arg(&definition).arg("-l").arg(&library);
     run(&mut dlltool)?;
     Ok(true)
 }

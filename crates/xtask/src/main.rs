@@ -7,8 +7,10 @@ use clap::{Parser, Subcommand};
 mod arch;
 mod build;
 mod build_c;
+mod demo;
 mod imports;
 mod paths;
+mod programs;
 mod setup;
 mod wdk;
 mod workspace;
@@ -28,6 +30,8 @@ enum Command {
     Build(build::Args),
     /// Build the small filters in C: target/driver/x64/filters/NAME.sys
     BuildC,
+    /// Show the driver on a live wire between two network namespaces
+    Demo(demo::Args),
 }
 
 fn main() -> ExitCode {
@@ -35,6 +39,7 @@ fn main() -> ExitCode {
         Command::Setup => setup::run(),
         Command::Build(args) => build::run(&args),
         Command::BuildC => build_c::run_alone(),
+        Command::Demo(args) => demo::run(&args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

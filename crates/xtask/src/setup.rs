@@ -16,11 +16,9 @@ const PACKAGES: &[(&str, &str)] = &[
     ("libclang-19-dev", "/usr/lib/llvm-19/lib/libclang.so"),
     ("lld-19", "/usr/bin/lld-link-19"),
     ("llvm-19", "/usr/bin/llvm-dlltool-19"),
-    (
-        "mingw-w64-common",
-        "/usr/share/mingw-w64/include/ddk/ntddk.h",
-    ),
+    ("mingw-w64-common", "/usr/share/mingw-w64/include/ddk/ntddk.h"),
     // The live wire.
+    ("curl", "/usr/bin/curl"),
     ("iproute2", "/sbin/ip"),
     ("iputils-ping", "/bin/ping"),
     ("tcpdump", "/usr/bin/tcpdump"),
@@ -31,11 +29,8 @@ const PACKAGES: &[(&str, &str)] = &[
 ///
 /// Says nothing where everything is there.
 pub fn run() -> Result<()> {
-    let missing: Vec<&str> = PACKAGES
-        .iter()
-        .filter(|(_, file)| !Path::new(file).exists())
-        .map(|(name, _)| *name)
-        .collect();
+    let missing: Vec<&str> =
+        PACKAGES.iter().filter(|(_, file)| !Path::new(file).exists()).map(|(name, _)| *name).collect();
     if missing.is_empty() {
         return Ok(());
     }
@@ -45,32 +40,15 @@ pub fn run() -> Result<()> {
     }
     println!("setup: {line}");
     apt_get(&["update", "-q"])?;
-    apt_get(
-        &[
-            &["install", "-q", "-y", "--no-install-recommends"],
-            missing.as_slice(),
-        ]
-        .concat(),
-    )
+    apt_get(&[&["install", "-q", "-y", "--no-install-recommends"], missing.as_slice()].concat())
 }
 
 fn is_root() -> bool {
-    Command::new("id")
-        .arg("-u")
-        .output()
-        .is_ok_and(|id| id.stdout.trim_ascii() == b"0")
+    Command::new("id").arg("-u").output().is_ok_and(|id| id.stdout.trim_ascii() == b"0")
 }
 
 fn apt_get(arguments: &[&str]) -> Result<()> {
-    let output = Command::new("apt-get")
-        .args(arguments)
-        .env("DEBIAN_FRONTEND", "noninteractive")
-        .output()?;
-    ensure!(
-        output.status.success(),
-        "apt-get {}: {}",
-        arguments.join(" "),
-        String::from_utf8_lossy(&output.stderr)
-    );
+    let output = Command::new("apt-get").args(arguments).env("DEBIAN_FRONTEND", "noninteractive").output()?;
+    ensure!(output.status.success(), "apt-get {}: {}", arguments.join(" "), String::from_utf8_lossy(&output.stderr));
     Ok(())
 }

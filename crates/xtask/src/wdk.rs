@@ -35,19 +35,12 @@ pub fn library_folder(arch: Arch) -> PathBuf {
 pub fn prepare(arch: Arch) -> Result<bool> {
     let include = content_root().join("Include");
     let km = include.join(SDK).join("km");
-    for folder in [
-        km.join("crt"),
-        km.join("ufx/1.1"),
-        include.join(SDK).join("shared"),
-    ] {
+    for folder in [km.join("crt"), km.join("ufx/1.1"), include.join(SDK).join("shared")] {
         fs::create_dir_all(&folder).with_context(|| format!("create {}", folder.display()))?;
     }
     let ours = paths::root().join("cross/include");
     let mut headers = copy_headers(&ours.join("km"), &km)?;
-    headers.extend(copy_headers(
-        &ours.join("kmdf"),
-        &include.join("wdf/kmdf").join(KMDF),
-    )?);
+    headers.extend(copy_headers(&ours.join("kmdf"), &include.join("wdf/kmdf").join(KMDF))?);
 
     let kernel = library_folder(arch);
     let kmdf = content_root().join(format!("Lib/wdf/kmdf/{}/{KMDF}", arch.wdk_name()));
@@ -78,23 +71,9 @@ fn driver_entry(arch: Arch, folder: &Path, mut inputs: Vec<PathBuf>) -> Result<b
     }
     let object = folder.join("WdfDriverEntry.obj");
     let mut clang = Command::new("clang-19");
-    clang.args([
-        "-c",
-        "-O2",
-        "-DKMDF_VERSION_MAJOR=1",
-        "-DKMDF_VERSION_MINOR=33",
-        "-I",
-    ]);
-    clang
-        .arg(include.join(SDK).join("km"))
-        .arg("-I")
-        .arg(include.join("wdf/kmdf").join(KMDF));
-    clang
-        .args(arch.defines())
-        .args(c_flags(arch))
-        .arg(&source)
-        .arg("-o")
-        .arg(&object);
+    clang.args(["-c", "-O2", "-DKMDF_VERSION_MAJOR=1", "-DKMDF_VERSION_MINOR=33", "-I"]);
+    clang.arg(include.join(SDK).join("km")).arg("-I").arg(include.join("wdf/kmdf").join(KMDF));
+    clang.args(arch.defines()).args(c_flags(arch)).arg(&source).arg("-o").arg(&object);
     run(&mut clang)?;
     let mut lib = OsString::from("/out:");
     lib.push(&library);
@@ -110,11 +89,7 @@ pub fn binding_flags(arch: Arch) -> Result<String> {
             (header.file_name(), fs::read(&header)?).hash(&mut hasher);
         }
     }
-    Ok(format!(
-        "{} -DCROSS_HEADERS={:x}",
-        c_flags(arch).join(" "),
-        hasher.finish()
-    ))
+    Ok(format!("{} -DCROSS_HEADERS={:x}", c_flags(arch).join(" "), hasher.finish()))
 }
 
 /// How clang reads Debian's DDK headers, which are made for gcc, for the layout that Microsoft's compiler gives them.
@@ -132,11 +107,9 @@ fn c_flags(arch: Arch) -> Vec<String> {
         ]
         .map(String::from),
     );
-    for folder in [
-        "/usr/lib/llvm-19/lib/clang/19/include",
-        "/usr/share/mingw-w64/include",
-        "/usr/share/mingw-w64/include/ddk",
-    ] {
+    for folder in
+        ["/usr/lib/llvm-19/lib/clang/19/include", "/usr/share/mingw-w64/include", "/usr/share/mingw-w64/include/ddk"]
+    {
         flags.extend(["-isystem".to_owned(), folder.to_owned()]);
     }
     flags
@@ -149,46 +122,28 @@ pub fn patched_wdk_build(original: &Path) -> Result<PathBuf> {
         write_if_changed(&copy.join(file), fs::read(original.join(file))?)?;
     }
     for file in paths::files_in(&original.join("src/metadata"), "rs")? {
-        write_if_changed(
-            &copy
-                .join("src/metadata")
-                .join(file.file_name().unwrap_or_default()),
-            fs::read(&file)?,
-        )?;
+        write_if_changed(&copy.join("src/metadata").join(file.file_name().unwrap_or_default()), fs::read(&file)?)?;
     }
     let windows_only = "#[cfg(target_os = \"windows\")]";
     let elsewhere = "#[cfg(not(target_os = \"windows\"))]";
     let utils = fs::read_to_string(original.join("src/utils.rs"))?;
     let utils = replace(&utils, 3, windows_only, "#[cfg(unix)]")?;
-    write_if_changed(
-        &copy.join("src/utils.rs"),
-        replace(&utils, 2, elsewhere, "#[cfg(not(unix))]")?,
-    )?;
+    write_if_changed(&copy.join("src/utils.rs"), replace(&utils, 2, elsewhere, "#[cfg(not(unix))]")?)?;
     let make = fs::read_to_string(original.join("src/cargo_make.rs"))?;
-    let make = replace(
-        &make,
-        2,
-        "std::os::windows::fs::symlink_file",
-        "std::os::unix::fs::symlink",
-    )?;
+    let make = replace(&make, 2, "std::os::windows::fs::symlink_file", "std::os::unix::fs::symlink")?;
     write_if_changed(&copy.join("src/cargo_make.rs"), make)?;
     Ok(copy)
 }
 
 fn replace(text: &str, times: usize, old: &str, new: &str) -> Result<String> {
     let found = text.matches(old).count();
-    ensure!(
-        found == times,
-        "wdk-build has changed: `{old}` is there {found} times, not {times}"
-    );
+    ensure!(found == times, "wdk-build has changed: `{old}` is there {found} times, not {times}");
     Ok(text.replace(old, new))
 }
 
 /// Runs a tool that says nothing unless it fails.
 pub fn run(command: &mut Command) -> Result<()> {
-    let output = command
-        .output()
-        .with_context(|| format!("run {}", command.get_program().display()))?;
+    let output = command.output().with_context(|| format!("run {}", command.get_program().display()))?;
     ensure!(
         output.status.success(),
         "{} failed: {}{}",

@@ -31,14 +31,9 @@ pub fn prepare() -> Result<PathBuf> {
 
     let patch = wdk::patched_wdk_build(&registry_wdk_build(&root, &workspace)?)?;
     let mut manifest: Table = fs::read_to_string(root.join("Cargo.toml"))?.parse()?;
-    let members = MEMBERS
-        .iter()
-        .map(|member| Value::from(*member))
-        .collect::<Vec<_>>();
-    let settings = manifest
-        .get_mut("workspace")
-        .and_then(Value::as_table_mut)
-        .context("Cargo.toml has no [workspace]")?;
+    let members = MEMBERS.iter().map(|member| Value::from(*member)).collect::<Vec<_>>();
+    let settings =
+        manifest.get_mut("workspace").and_then(Value::as_table_mut).context("Cargo.toml has no [workspace]")?;
     settings.insert("members".into(), Value::Array(members));
     settings.remove("default-members");
     settings.remove("exclude");
@@ -65,20 +60,11 @@ fn link(to: &Path, at: &Path) -> Result<()> {
 
 fn patches(root: &Path, wdk_build: &Path) -> Result<Table> {
     let mut crates = Table::new();
-    for (name, path) in [
-        ("wdk-build", wdk_build),
-        ("windows", &root.join("cross/windows")),
-    ] {
+    for (name, path) in [("wdk-build", wdk_build), ("windows", &root.join("cross/windows"))] {
         let path = path.to_str().context("the checkout's path is not UTF-8")?;
-        crates.insert(
-            name.into(),
-            Value::Table(Table::from_iter([("path".to_owned(), Value::from(path))])),
-        );
+        crates.insert(name.into(), Value::Table(Table::from_iter([("path".to_owned(), Value::from(path))])));
     }
-    Ok(Table::from_iter([(
-        "crates-io".to_owned(),
-        Value::Table(crates),
-    )]))
+    Ok(Table::from_iter([("crates-io".to_owned(), Value::Table(crates))]))
 }
 
 /// Where cargo keeps the source of the wdk-build that the lock file names.
@@ -92,28 +78,14 @@ fn registry_wdk_build(root: &Path, workspace: &Path) -> Result<PathBuf> {
     {
         return Ok(known.into());
     }
-    let output = Command::new("cargo")
-        .current_dir(root)
-        .args(["metadata", "--format-version=1", "--locked"])
-        .output()?;
-    ensure!(
-        output.status.success(),
-        "cargo metadata: {}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    let output =
+        Command::new("cargo").current_dir(root).args(["metadata", "--format-version=1", "--locked"]).output()?;
+    ensure!(output.status.success(), "cargo metadata: {}", String::from_utf8_lossy(&output.stderr));
     let metadata: serde_json::Value = serde_json::from_slice(&output.stdout)?;
-    let packages = metadata["packages"]
-        .as_array()
-        .context("cargo metadata lists no packages")?;
-    let package = packages
-        .iter()
-        .find(|package| package["name"] == "wdk-build")
-        .context("wdk-build is no dependency")?;
-    let manifest = Path::new(
-        package["manifest_path"]
-            .as_str()
-            .context("wdk-build has no manifest")?,
-    );
+    let packages = metadata["packages"].as_array().context("cargo metadata lists no packages")?;
+    let package =
+        packages.iter().find(|package| package["name"] == "wdk-build").context("wdk-build is no dependency")?;
+    let manifest = Path::new(package["manifest_path"].as_str().context("wdk-build has no manifest")?);
     let folder = manifest.parent().context("a manifest is in a folder")?;
     write_if_changed(&answer, folder.as_os_str().as_encoded_bytes())?;
     Ok(folder.into())
@@ -121,15 +93,8 @@ fn registry_wdk_build(root: &Path, workspace: &Path) -> Result<PathBuf> {
 
 fn locked_version(root: &Path, name: &str) -> Result<String> {
     let lock: Table = fs::read_to_string(root.join("Cargo.lock"))?.parse()?;
-    let packages = lock
-        .get("package")
-        .and_then(Value::as_array)
-        .context("Cargo.lock has no packages")?;
-    let package = packages
-        .iter()
-        .find(|package| package["name"].as_str() == Some(name));
+    let packages = lock.get("package").and_then(Value::as_array).context("Cargo.lock has no packages")?;
+    let package = packages.iter().find(|package| package["name"].as_str() == Some(name));
     let version = package.and_then(|package| package["version"].as_str());
-    Ok(version
-        .with_context(|| format!("Cargo.lock has no {name}"))?
-        .to_owned())
+    Ok(version.with_context(|| format!("Cargo.lock has no {name}"))?.to_owned())
 }
