@@ -1,7 +1,7 @@
 //! The kernel of a run: what every model shares.
 
 use std::sync::{
-    Mutex, MutexGuard,
+    Arc, Mutex, MutexGuard,
     atomic::{AtomicPtr, Ordering},
 };
 
@@ -10,6 +10,7 @@ use rand::{SeedableRng as _, rngs::SmallRng};
 use crate::{
     clock::{Clock, Mode},
     faults::Faults,
+    io::Io,
     judge::Judge,
     lock_order::LockOrder,
     memory::Memory,
@@ -18,6 +19,7 @@ use crate::{
     registry::Registry,
     sched::Sched,
     sync::lock,
+    wdf::Wdf,
 };
 
 static CURRENT: AtomicPtr<Kernel> = AtomicPtr::new(std::ptr::null_mut());
@@ -63,8 +65,12 @@ pub struct Kernel {
     pub registry: Registry,
     /// Objects of NT that drivers made.
     pub nt: nt::Objects,
+    /// Devices, handles, IRPs.
+    pub io: Io,
+    /// The framework.
+    pub wdf: Wdf,
     rng: Mutex<SmallRng>,
-    drivers: Mutex<Vec<DriverInfo>>,
+    drivers: Mutex<Vec<Arc<DriverInfo>>>,
 }
 
 impl Kernel {
@@ -81,6 +87,8 @@ impl Kernel {
             faults: Faults::default(),
             registry: Registry::default(),
             nt: nt::Objects::default(),
+            io: Io::default(),
+            wdf: Wdf::default(),
             rng: Mutex::new(SmallRng::seed_from_u64(seed)),
             drivers: Mutex::default(),
         }));
@@ -91,12 +99,12 @@ impl Kernel {
     /// Registers a loaded driver.
     pub fn add_driver(&self, info: DriverInfo) -> DriverId {
         let mut drivers = lock(&self.drivers);
-        drivers.push(info);
+        drivers.push(Arc::new(info));
         DriverId(drivers.len() - 1)
     }
 
     /// A loaded driver.
-    pub fn driver(&self, id: DriverId) -> Option<DriverInfo> {
+    pub fn driver(&self, id: DriverId) -> Option<Arc<DriverInfo>> {
         lock(&self.drivers).get(id.0).cloned()
     }
 

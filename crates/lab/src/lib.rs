@@ -15,6 +15,7 @@
 pub mod clock;
 pub mod fault;
 pub mod faults;
+pub mod io;
 pub mod judge;
 pub mod kernel;
 pub mod lock_order;
@@ -24,4 +25,7 @@ pub mod pe;
 pub mod registry;
 pub mod sched;
 pub mod sync;
+#[cfg(test)]
+mod testing;
 pub mod thread;
+pub mod wdf;

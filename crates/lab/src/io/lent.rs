@@ -53,11 +53,6 @@ impl Lent {
         self.span.lab().wrapping_add(self.offset)
     }
 
-    /// Bytes asked for.
-    pub(crate) fn len(&self) -> usize {
-        self.len
-    }
-
     /// The driver may touch it from now on.
     pub(crate) fn give(&self, access: Access) {
         self.span.open(access);
@@ -66,11 +61,6 @@ impl Lent {
     /// The driver may not touch it from now on.
     pub(crate) fn close(&self, why: &'static str) {
         self.span.close(why);
-    }
-
-    /// Whether the driver may touch it.
-    pub(crate) fn is_open(&self) -> bool {
-        self.span.access().is_some()
     }
 
     /// Adds a line to the span's history, which a report on a late touch shows.

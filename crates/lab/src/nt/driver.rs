@@ -86,22 +86,36 @@ fn new_object(info: &crate::kernel::DriverInfo, service: &str) -> DRIVER_OBJECT 
     object
 }
 
-/// Calls the driver's unload routine and judges what it left behind: whether it had one.
+/// Asks for the driver's unload: whether it has an unload routine. While a handle is open on one of its devices the unload
+/// is put off until the last is closed (IopUnloadDriver).
 pub fn unload(driver: DriverId) -> bool {
     let Some(object) = object_of(driver) else { return false };
     // SAFETY: the object lives as long as the process; the driver set the routine in its entry.
-    let Some(routine) = (unsafe { (*object).DriverUnload }) else { return false };
+    if unsafe { (*object).DriverUnload }.is_none() {
+        return false;
+    }
+    if kernel().io.request_unload(driver) {
+        unload_now(driver);
+    }
+    true
+}
+
+/// Calls the driver's unload routine and judges what it left behind.
+pub(crate) fn unload_now(driver: DriverId) {
+    let Some(object) = object_of(driver) else { return };
+    // SAFETY: as in `unload`.
+    let Some(routine) = (unsafe { (*object).DriverUnload }) else { return };
     thread::call_driver(driver, "DriverUnload", PASSIVE_LEVEL, || {
         // SAFETY: the driver's own routine and object.
         unsafe { routine(object) };
     });
     kernel().sched.pump();
     gone(driver);
-    true
 }
 
 /// What is checked when a driver has gone: nothing of its own is left, and nobody calls it any more.
 fn gone(driver: DriverId) {
+    kernel().io.on_unloaded(driver);
     kernel().memory.pool.check_empty(driver);
     super::check_idle(driver);
     pe::unmap(driver);

@@ -4,8 +4,11 @@ pub mod dlls;
 pub mod exports;
 pub mod image;
 mod load;
+#[cfg(test)]
+pub(crate) mod sample;
 mod symbols;
 mod thunk;
 
 pub use exports::{Binding, Export};
+pub(crate) use thunk::{THUNK, Thunks};
 pub use load::{discard_init, load, load_bytes, unmap};

@@ -1,0 +1,184 @@
+//! Device objects: their name, who may open them, how reads and writes reach the driver, and the files open on them.
+
+use std::{
+    mem,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use nblease_ndis::sys;
+
+use super::{Irp, Security, file::File, lent::Lent, status, status::NtStatus};
+use crate::{kernel::DriverId, sync::lock};
+
+/// `DO_BUFFERED_IO`.
+const DO_BUFFERED_IO: u32 = 0x4;
+/// `DO_EXCLUSIVE`.
+const DO_EXCLUSIVE: u32 = 0x8;
+/// `DO_DIRECT_IO`.
+const DO_DIRECT_IO: u32 = 0x10;
+/// `DO_DEVICE_INITIALIZING`.
+const DO_DEVICE_INITIALIZING: u32 = 0x80;
+/// `IO_TYPE_DEVICE`.
+const IO_TYPE_DEVICE: i16 = 3;
+
+/// How the data of reads and writes reach the driver.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Buffering {
+    /// Through a system buffer.
+    Buffered,
+    /// The caller's own pages, locked and described by an MDL.
+    Direct,
+    /// The caller's address as it is.
+    Neither,
+}
+
+/// What IoCreateDeviceSecure is told.
+#[derive(Clone, Debug)]
+pub struct DeviceConfig {
+    /// Whose device.
+    pub driver: DriverId,
+    /// Its DRIVER_OBJECT as the driver knows it; may be null.
+    pub driver_object: usize,
+    /// `\Device\name`; none for a device that cannot be opened by name.
+    pub name: Option<String>,
+    /// Who may open it.
+    pub security: Security,
+    /// One open at a time.
+    pub exclusive: bool,
+    /// How reads and writes reach the driver.
+    pub buffering: Buffering,
+    /// `FILE_DEVICE_*` characteristics.
+    pub characteristics: u32,
+    /// `FILE_DEVICE_*` type.
+    pub device_type: u32,
+}
+
+/// The driver's side of a device. Called at PASSIVE_LEVEL unless said otherwise, with no mutex of the I/O manager held.
+pub trait Target: Send + Sync {
+    /// An IRP for the device. The target completes it by [`Irp::complete`], now or later, once.
+    fn dispatch(&self, irp: &Arc<Irp>);
+    /// IoCancelIrp: the IRP's cancel bit was set just now. Called at most once for each IRP, at up to DISPATCH_LEVEL.
+    fn cancel(&self, irp: &Arc<Irp>);
+}
+
+/// A device.
+pub struct Device {
+    config: DeviceConfig,
+    target: Arc<dyn Target>,
+    /// The DEVICE_OBJECT that the driver may look at.
+    object: Lent,
+    initializing: AtomicBool,
+    refusing: AtomicBool,
+    deleted: AtomicBool,
+    files: Mutex<Vec<Arc<File>>>,
+}
+
+impl Device {
+    pub(super) fn new(config: DeviceConfig, target: Arc<dyn Target>) -> Arc<Self> {
+        // SAFETY: a DEVICE_OBJECT is plain data for which all zeros is a value.
+        let mut object: sys::DEVICE_OBJECT = unsafe { mem::zeroed() };
+        object.Type = IO_TYPE_DEVICE;
+        object.Size = size_of::<sys::DEVICE_OBJECT>() as u16;
+        object.DriverObject = std::ptr::with_exposed_provenance_mut(config.driver_object);
+        object.Flags = DO_DEVICE_INITIALIZING
+            | match config.buffering {
+                Buffering::Buffered => DO_BUFFERED_IO,
+                Buffering::Direct => DO_DIRECT_IO,
+                Buffering::Neither => 0,
+            }
+            | if config.exclusive { DO_EXCLUSIVE } else { 0 };
+        object.Characteristics = config.characteristics;
+        object.DeviceType = config.device_type;
+        object.StackSize = 1;
+        Arc::new(Self {
+            config,
+            target,
+            object: Lent::of(object),
+            initializing: AtomicBool::new(true),
+            refusing: AtomicBool::default(),
+            deleted: AtomicBool::default(),
+            files: Mutex::default(),
+        })
+    }
+
+    /// `\Device\name`.
+    pub fn name(&self) -> Option<&str> {
+        self.config.name.as_deref()
+    }
+
+    /// Whose device it is.
+    pub fn driver(&self) -> DriverId {
+        self.config.driver
+    }
+
+    /// How reads and writes reach the driver.
+    pub fn buffering(&self) -> Buffering {
+        self.config.buffering
+    }
+
+    /// The DEVICE_OBJECT, where the driver finds it.
+    pub fn object(&self) -> *mut sys::DEVICE_OBJECT {
+        self.object.driver().cast()
+    }
+
+    /// The driver's side.
+    pub(super) fn target(&self) -> &Arc<dyn Target> {
+        &self.target
+    }
+
+    /// The driver cleared DO_DEVICE_INITIALIZING: opens are let in.
+    pub fn finish_initializing(&self) {
+        self.initializing.store(false, Ordering::SeqCst);
+        let object: *mut sys::DEVICE_OBJECT = self.object.lab().cast();
+        // SAFETY: the lab's view of the object is always writable, and lives as long as `self`.
+        let flags = unsafe { &raw mut (*object).Flags };
+        // SAFETY: as above; a driver may read the word at the same time, as on a real machine.
+        unsafe { flags.write(flags.read() & !DO_DEVICE_INITIALIZING) };
+    }
+
+    /// DO_DEVICE_INITIALIZING is set.
+    pub fn is_initializing(&self) -> bool {
+        self.initializing.load(Ordering::SeqCst)
+    }
+
+    /// The driver is being unloaded: no new opens.
+    pub(super) fn refuse_opens(&self) {
+        self.refusing.store(true, Ordering::SeqCst);
+    }
+
+    /// IoDeleteDevice was called.
+    pub(super) fn delete(&self) {
+        self.deleted.store(true, Ordering::SeqCst);
+    }
+
+    /// IoDeleteDevice was called.
+    pub fn is_deleted(&self) -> bool {
+        self.deleted.load(Ordering::SeqCst)
+    }
+
+    /// The files open on it.
+    pub fn files(&self) -> Vec<Arc<File>> {
+        lock(&self.files).clone()
+    }
+
+    /// Lets an opener in, as IopParseDevice does: what is refused never reaches the driver.
+    pub(super) fn admit(&self, file: &Arc<File>, administrator: bool) -> Result<(), NtStatus> {
+        let mut files = lock(&self.files);
+        if self.is_initializing() || self.is_deleted() || self.refusing.load(Ordering::SeqCst) {
+            return Err(status::NO_SUCH_DEVICE);
+        }
+        if !self.config.security.admits(administrator) || (self.config.exclusive && !files.is_empty()) {
+            return Err(status::ACCESS_DENIED);
+        }
+        files.push(file.clone());
+        Ok(())
+    }
+
+    /// The file is gone.
+    pub(super) fn forget(&self, file: &Arc<File>) {
+        lock(&self.files).retain(|f| !Arc::ptr_eq(f, file));
+    }
+}

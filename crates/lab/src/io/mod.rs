@@ -1,0 +1,199 @@
+//! The I/O manager: device and link names, who may open them, handles, IRPs and their buffers, cancel, cleanup, close,
+//! and the death of processes.
+//!
+//! The driver's side of a device is a [`Target`]: the KMDF model, or a WDM driver's dispatch table. User mode is
+//! [`Process`] and [`Handle`]; a call runs on the thread that makes it, at PASSIVE_LEVEL, as a system call does.
+//!
+//! No mutex of this module is held while a target is called.
+
+mod device;
+mod file;
+mod irp;
+pub(crate) mod lent;
+mod process;
+pub mod security;
+pub mod status;
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+pub use device::{Buffering, Device, DeviceConfig, Target};
+pub use file::File;
+pub use irp::{Completion, Irp, Major};
+pub use process::{Handle, Pending, Process};
+pub use security::Security;
+pub use status::NtStatus;
+
+use crate::{
+    judge::rule,
+    kernel::{DriverId, kernel},
+    nt,
+    sync::lock,
+};
+
+/// The namespace and what is open.
+#[derive(Default)]
+pub struct Io {
+    devices: Mutex<Vec<Arc<Device>>>,
+    /// Link, without its directory and in lower case, to device name.
+    links: Mutex<BTreeMap<String, String>>,
+    numbers: AtomicU64,
+    /// Drivers whose unload waits for the last handle.
+    unloading: Mutex<Vec<DriverId>>,
+}
+
+impl Io {
+    /// A number that no other process, file or IRP has.
+    pub(crate) fn number(&self) -> u64 {
+        self.numbers.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// IoCreateDeviceSecure: a device, refusing opens until [`Device::finish_initializing`].
+    pub fn create_device(&self, config: DeviceConfig, target: Arc<dyn Target>) -> Result<Arc<Device>, NtStatus> {
+        let mut devices = lock(&self.devices);
+        let taken = |d: &Arc<Device>| d.name().is_some_and(|n| config.name.as_deref().is_some_and(|c| same(n, c)));
+        if devices.iter().any(taken) {
+            return Err(status::OBJECT_NAME_COLLISION);
+        }
+        let device = Device::new(config, target);
+        devices.push(device.clone());
+        Ok(device)
+    }
+
+    /// IoDeleteDevice: no new opens. The object stays until its last file is closed.
+    pub fn delete_device(&self, device: &Arc<Device>) {
+        device.delete();
+        self.forget_deleted();
+    }
+
+    /// Drops the deleted devices that nothing is open on.
+    pub(crate) fn forget_deleted(&self) {
+        lock(&self.devices).retain(|d| !(d.is_deleted() && d.files().is_empty()));
+    }
+
+    /// IoCreateSymbolicLink.
+    pub fn create_link(&self, link: &str, device: &str) -> Result<(), NtStatus> {
+        let link = link_key(link).ok_or(status::OBJECT_NAME_INVALID)?;
+        let mut links = lock(&self.links);
+        if links.contains_key(&link) {
+            return Err(status::OBJECT_NAME_COLLISION);
+        }
+        links.insert(link, device.to_owned());
+        Ok(())
+    }
+
+    /// IoDeleteSymbolicLink.
+    pub fn delete_link(&self, link: &str) -> Result<(), NtStatus> {
+        let link = link_key(link).ok_or(status::OBJECT_NAME_INVALID)?;
+        lock(&self.links).remove(&link).map(|_| ()).ok_or(status::OBJECT_NAME_NOT_FOUND)
+    }
+
+    /// The device behind `\\.\name`.
+    fn resolve(&self, path: &str) -> Result<Arc<Device>, NtStatus> {
+        let name = path.strip_prefix(r"\\.\").ok_or(status::OBJECT_NAME_INVALID)?;
+        let device = lock(&self.links).get(&name.to_lowercase()).cloned().ok_or(status::OBJECT_NAME_NOT_FOUND)?;
+        let devices = lock(&self.devices);
+        let found = devices.iter().find(|d| d.name().is_some_and(|n| same(n, &device)) && !d.is_deleted());
+        found.cloned().ok_or(status::OBJECT_NAME_NOT_FOUND)
+    }
+
+    /// The devices of a driver, deleted ones with open files included.
+    pub fn devices_of(&self, driver: DriverId) -> Vec<Arc<Device>> {
+        lock(&self.devices).iter().filter(|d| d.driver() == driver).cloned().collect()
+    }
+
+    /// The files that are open on a driver's devices, each with what is under way on it.
+    pub fn open_files(&self, driver: DriverId) -> Vec<String> {
+        self.devices_of(driver).iter().flat_map(|d| d.files()).map(|f| f.describe()).collect()
+    }
+
+    /// The driver is to be unloaded: its devices refuse opens from now on (IopUnloadDriver marks them
+    /// DOE_UNLOAD_PENDING). Whether that can be done now: while a file is open on one of them it is put off, and done
+    /// when the last is closed.
+    pub fn request_unload(&self, driver: DriverId) -> bool {
+        let devices = self.devices_of(driver);
+        for device in &devices {
+            device.refuse_opens();
+        }
+        let now = devices.iter().all(|d| d.files().is_empty());
+        if !now {
+            lock(&self.unloading).push(driver);
+        }
+        now
+    }
+
+    /// A file was closed: an unload that waited for that is done, by a worker.
+    pub(crate) fn file_closed(&self, driver: DriverId) {
+        if !self.open_files(driver).is_empty() {
+            return;
+        }
+        let mut unloading = lock(&self.unloading);
+        if let Some(at) = unloading.iter().position(|d| *d == driver) {
+            unloading.remove(at);
+            kernel().sched.queue_work(Box::new(move || nt::driver::unload_now(driver)));
+        }
+    }
+
+    /// Whether the driver's unload was asked for and waits for a handle.
+    pub fn is_unload_pending(&self, driver: DriverId) -> bool {
+        lock(&self.unloading).contains(&driver)
+    }
+
+    /// Waits until nothing is open on the driver's devices: whether that came to be within the time. Runs things.
+    pub fn wait_closed(&self, driver: DriverId, timeout_ns: u64) -> bool {
+        kernel().sched.wait_until("the last handle of the driver's devices", Some(timeout_ns), &mut || {
+            self.open_files(driver).is_empty()
+        })
+    }
+
+    /// The driver's image goes away: by its unload routine or since its entry point failed (V48).
+    pub fn on_unloaded(&self, driver: DriverId) {
+        let open = self.open_files(driver);
+        kernel().judge.check(rule::V48, open.is_empty(), || {
+            format!("{} was unloaded with handles of its device open: {open:?}", kernel().driver_name(driver))
+        });
+        let left: Vec<_> = self.devices_of(driver).iter().filter_map(|d| d.name().map(str::to_owned)).collect();
+        kernel().judge.check(rule::V35, left.is_empty(), || {
+            format!("{} was unloaded and left its devices behind: {left:?}", kernel().driver_name(driver))
+        });
+        for device in self.devices_of(driver) {
+            device.delete();
+        }
+        self.forget_deleted();
+    }
+}
+
+/// Object names compare without case.
+fn same(a: &str, b: &str) -> bool {
+    a.eq_ignore_ascii_case(b)
+}
+
+/// A link's name without the directory that DOS device names live in; none where it lies elsewhere.
+fn link_key(link: &str) -> Option<String> {
+    let directories = [r"\DosDevices\Global\", r"\DosDevices\", r"\??\", r"\GLOBAL??\"];
+    let name = directories.iter().find_map(|d| {
+        let (head, tail) = link.split_at_checked(d.len())?;
+        same(head, d).then_some(tail)
+    })?;
+    (!name.is_empty()).then(|| name.to_lowercase())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn links_live_in_the_dos_device_directories() {
+        for link in [r"\DosDevices\Nblease", r"\??\NBLEASE", r"\dosdevices\global\nblease", r"\GLOBAL??\nblease"] {
+            assert_eq!(link_key(link).as_deref(), Some("nblease"), "{link}");
+        }
+        for link in ["nblease", r"\Device\nblease", r"\??\", ""] {
+            assert_eq!(link_key(link), None, "{link}");
+        }
+    }
+}

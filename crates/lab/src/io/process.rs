@@ -1,0 +1,213 @@
+//! User mode: processes, their handles, and calls under way.
+
+use std::sync::{
+    Arc, Mutex,
+    atomic::{AtomicBool, Ordering},
+};
+
+use super::{
+    Completion, File, Irp, Major,
+    irp::{self, Call},
+    status,
+    status::NtStatus,
+};
+use crate::{kernel::kernel, sync::lock};
+
+/// How long a dying process waits for its calls (IopCancelIrps... waits five minutes; V47 is judged after 10 s).
+const DEATH_LIMIT_NS: u64 = 20_000_000_000;
+
+/// A user-mode process. Dropping it is its death.
+pub struct Process {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    name: String,
+    number: u64,
+    administrator: bool,
+    handles: Mutex<Vec<Arc<Slot>>>,
+}
+
+/// An entry of a handle table.
+struct Slot {
+    file: Arc<File>,
+    open: AtomicBool,
+}
+
+impl Slot {
+    /// NtClose, once.
+    fn close(&self) -> bool {
+        let was_open = self.open.swap(false, Ordering::SeqCst);
+        if was_open {
+            self.file.dereference();
+        }
+        was_open
+    }
+}
+
+/// A handle of a process. Dropping it leaves it open, as a variable that goes out of scope does in C.
+#[derive(Clone)]
+pub struct Handle {
+    process: Arc<Inner>,
+    slot: Arc<Slot>,
+}
+
+/// A call under way, or completed.
+#[derive(Clone)]
+pub struct Pending {
+    irp: Arc<Irp>,
+}
+
+impl Process {
+    /// A process; its token says whether it is an administrator's.
+    pub fn new(name: &str, administrator: bool) -> Self {
+        let number = kernel().io.number();
+        let inner = Inner { name: name.to_owned(), number, administrator, handles: Mutex::default() };
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// CreateFileW, overlapped, for reading and writing. `path` is a Win32 device name: `\\.\name`.
+    pub fn open(&self, path: &str) -> Result<Handle, NtStatus> {
+        let device = kernel().io.resolve(path)?;
+        let file = File::new(&device, &self.inner.name, self.inner.number);
+        device.admit(&file, self.inner.administrator)?;
+        let create = Irp::new(&file, self.inner.number, Call::of(Major::Create));
+        irp::dispatch(&create);
+        let completion = Pending { irp: create }.wait();
+        if !completion.nt_status().is_success() {
+            file.abandon();
+            return Err(completion.nt_status());
+        }
+        Ok(self.inner.add(file))
+    }
+
+    /// The process dies: its calls are cancelled (IoCancelThreadIo), its handles closed, and what is left waited for.
+    /// Runs things.
+    pub fn kill(&self) {
+        let slots: Vec<_> = lock(&self.inner.handles).drain(..).collect();
+        let files: Vec<_> = slots.iter().map(|slot| slot.file.clone()).collect();
+        for file in &files {
+            for irp in file.irps().iter().filter(|irp| irp.process() == self.inner.number) {
+                irp.cancel();
+            }
+        }
+        for slot in slots {
+            slot.close();
+        }
+        kernel().sched.wait_until("the calls of a dying process", Some(DEATH_LIMIT_NS), &mut || {
+            files.iter().all(|f| f.irps().iter().all(|irp| irp.process() != self.inner.number))
+        });
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        if !std::thread::panicking() && !lock(&self.inner.handles).is_empty() {
+            self.kill();
+        }
+    }
+}
+
+impl Inner {
+    fn add(self: &Arc<Self>, file: Arc<File>) -> Handle {
+        let slot = Arc::new(Slot { file, open: AtomicBool::new(true) });
+        lock(&self.handles).push(slot.clone());
+        Handle { process: self.clone(), slot }
+    }
+}
+
+impl Handle {
+    /// DeviceIoControl, overlapped.
+    pub fn ioctl(&self, code: u32, input: &[u8], output_len: usize) -> Pending {
+        self.call(Call { major: Major::DeviceControl, code, input: input.to_vec(), output_len })
+    }
+
+    /// As another driver would: IRP_MJ_INTERNAL_DEVICE_CONTROL.
+    pub fn internal_ioctl(&self, code: u32, input: &[u8], output_len: usize) -> Pending {
+        self.call(Call { major: Major::InternalDeviceControl, code, input: input.to_vec(), output_len })
+    }
+
+    /// ReadFile, overlapped.
+    pub fn read(&self, len: usize) -> Pending {
+        self.call(Call { major: Major::Read, code: 0, input: Vec::new(), output_len: len })
+    }
+
+    /// WriteFile, overlapped.
+    pub fn write(&self, bytes: &[u8]) -> Pending {
+        self.call(Call { major: Major::Write, code: 0, input: bytes.to_vec(), output_len: 0 })
+    }
+
+    fn call(&self, call: Call) -> Pending {
+        let irp = Irp::new(&self.slot.file, self.process.number, call);
+        if self.is_open() {
+            irp::dispatch(&irp);
+        } else {
+            irp.complete(status::INVALID_HANDLE, 0);
+        }
+        Pending { irp }
+    }
+
+    /// Whether it was not closed yet.
+    pub fn is_open(&self) -> bool {
+        self.slot.open.load(Ordering::SeqCst)
+    }
+
+    /// CloseHandle: whether it was open. With the last handle of the file the driver gets IRP_MJ_CLEANUP before this
+    /// returns, and IRP_MJ_CLOSE when the file's last call is gone.
+    pub fn close(&self) -> bool {
+        lock(&self.process.handles).retain(|slot| !Arc::ptr_eq(slot, &self.slot));
+        self.slot.close()
+    }
+
+    /// DuplicateHandle into another process: a second handle of the same file.
+    pub fn duplicate(&self, to: &Process) -> Self {
+        self.slot.file.reference();
+        to.inner.add(self.slot.file.clone())
+    }
+
+    /// CancelIoEx for all calls of this process on the file.
+    pub fn cancel_all(&self) {
+        for irp in self.slot.file.irps().iter().filter(|irp| irp.process() == self.process.number) {
+            irp.cancel();
+        }
+    }
+
+    /// The calls under way on the file, by any process.
+    pub fn under_way(&self) -> usize {
+        self.slot.file.irps().len()
+    }
+}
+
+impl Pending {
+    /// How the call came out, if it has.
+    pub fn try_result(&self) -> Option<Completion> {
+        self.irp.completion()
+    }
+
+    /// Waits for the call's end. Runs things.
+    pub fn wait(&self) -> Completion {
+        self.wait_for(None).unwrap_or(Completion { status: status::PENDING.0, information: 0, data: Vec::new() })
+    }
+
+    /// Waits for the call's end at most so long. Runs things.
+    pub fn wait_timeout(&self, ns: u64) -> Option<Completion> {
+        self.wait_for(Some(ns))
+    }
+
+    fn wait_for(&self, timeout_ns: Option<u64>) -> Option<Completion> {
+        let what = self.irp.describe();
+        let what = format!("the completion of {what}");
+        kernel().sched.wait_until(&what, timeout_ns, &mut || self.irp.is_complete());
+        self.irp.completion()
+    }
+
+    /// CancelIoEx for this call. It completes, cancelled or not.
+    pub fn cancel(&self) {
+        self.irp.cancel();
+    }
+
+    /// Runs `callback` when the call completes, on the thread that completes it; now, where it has.
+    pub fn on_completion(&self, callback: impl FnOnce(&Completion) + Send + 'static) {
+        self.irp.on_completion(Box::new(callback));
+    }
+}
