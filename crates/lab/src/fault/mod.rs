@@ -8,6 +8,10 @@
 pub mod report;
 mod signals;
 mod slow;
+#[cfg(test)]
+mod slow_tests;
+#[cfg(test)]
+mod tests;
 
 use std::{cell::RefCell, ptr, sync::Once};
 

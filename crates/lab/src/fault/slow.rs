@@ -115,6 +115,11 @@ fn accesses(instruction: &Instruction, registers: &Registers<'_>) -> Vec<MemoryA
     let mut factory = InstructionInfoFactory::new();
     let used = factory.info(instruction).used_memory();
     let touched = used.iter().filter_map(|used| {
+        // The size of all repetitions together is not known to the decoder; that of one is the instruction's.
+        let size = match used.memory_size().size() {
+            0 => instruction.memory_size().size(),
+            size => size,
+        };
         let address = used.virtual_address(0, |register, _, _| value(register, registers))?;
         let (read, written) = match used.access() {
             OpAccess::Read | OpAccess::CondRead => (true, false),
@@ -122,7 +127,7 @@ fn accesses(instruction: &Instruction, registers: &Registers<'_>) -> Vec<MemoryA
             OpAccess::ReadWrite | OpAccess::ReadCondWrite => (true, true),
             OpAccess::None | OpAccess::NoMemAccess => return None,
         };
-        Some(MemoryAccess { address: address as usize, size: used.memory_size().size(), read, written })
+        Some(MemoryAccess { address: address as usize, size, read, written })
     });
     touched.collect()
 }

@@ -67,8 +67,8 @@ impl Memory {
         let needle = Needle::new(needle);
         let pool = self.pool.live(driver).into_iter().map(|a| (a.start, a.len));
         let sections = kernel().driver(driver).into_iter().flat_map(|info| {
-            let writable = info.sections.into_iter().filter(|section| section.writable && !section.discardable);
-            writable.map(move |section| (info.base + section.start, section.len)).collect::<Vec<_>>()
+            let writable = info.sections.iter().filter(|section| section.writable && !section.discardable);
+            writable.map(|section| (info.base + section.start, section.len)).collect::<Vec<_>>()
         });
         pool.chain(sections).find_map(|(start, len)| {
             let first: *const u8 = std::ptr::with_exposed_provenance(start);
@@ -89,10 +89,10 @@ mod tests {
         let payload: Vec<u8> = (0..64).map(|i| (i * 37 % 251) as u8).collect();
         for from in 0..=payload.len() - WINDOW {
             for at in 0..24 {
-                let mut memory = vec![0xee; 64];
+                let mut memory = vec![0xff; 64];
                 memory[at..at + WINDOW].copy_from_slice(&payload[from..from + WINDOW]);
                 assert_eq!(Needle::new(&payload).find_in(&memory), Some(at), "from {from}");
-                memory[at + WINDOW - 1] ^= 1;
+                memory[at + WINDOW - 1] = 0xff;
                 let shorter = Needle::new(&payload).find_in(&memory);
                 assert_eq!(shorter, None, "15 bytes are no window, from {from} at {at}");
             }

@@ -10,5 +10,5 @@ mod symbols;
 mod thunk;
 
 pub use exports::{Binding, Export};
-pub(crate) use thunk::{THUNK, Thunks};
 pub use load::{discard_init, load, load_bytes, unmap};
+pub(crate) use thunk::{THUNK, Thunks};
