@@ -14,17 +14,14 @@ use crate::oid::Pending;
 use crate::params::{AttachParameters, RestartParameters};
 use crate::status::Status;
 use crate::sys::{
-    NDIS_DEVICE_POWER_STATE, NDIS_FILTER_ATTACH_PARAMETERS, NDIS_FILTER_ATTRIBUTES,
-    NDIS_FILTER_ATTRIBUTES_REVISION_1, NDIS_FILTER_CHARACTERISTICS_REVISION_3,
-    NDIS_FILTER_DRIVER_CHARACTERISTICS, NDIS_FILTER_PAUSE_PARAMETERS,
-    NDIS_FILTER_RESTART_PARAMETERS, NDIS_HANDLE, NDIS_OBJECT_HEADER,
-    NDIS_OBJECT_TYPE_FILTER_ATTRIBUTES, NDIS_OBJECT_TYPE_FILTER_DRIVER_CHARACTERISTICS,
-    NDIS_OID_REQUEST, NDIS_PORT_NUMBER, NDIS_RECEIVE_FLAGS_RESOURCES,
-    NDIS_SIZEOF_FILTER_ATTRIBUTES_REVISION_1, NDIS_SIZEOF_FILTER_DRIVER_CHARACTERISTICS_REVISION_3,
-    NDIS_STATUS, NDIS_STATUS_INDICATION, NET_BUFFER_LIST, NET_DEVICE_PNP_EVENT, NET_PNP_EVENT,
-    NET_PNP_EVENT_NOTIFICATION, NdisFCancelSendNetBufferLists, NdisFDevicePnPEventNotify,
-    NdisFIndicateStatus, NdisFNetPnPEvent, NdisFSetAttributes, NetEventSetPower, PVOID, ULONG,
-    UNICODE_STRING,
+    NDIS_DEVICE_POWER_STATE, NDIS_FILTER_ATTACH_PARAMETERS, NDIS_FILTER_ATTRIBUTES, NDIS_FILTER_ATTRIBUTES_REVISION_1,
+    NDIS_FILTER_CHARACTERISTICS_REVISION_3, NDIS_FILTER_DRIVER_CHARACTERISTICS, NDIS_FILTER_PAUSE_PARAMETERS,
+    NDIS_FILTER_RESTART_PARAMETERS, NDIS_HANDLE, NDIS_OBJECT_HEADER, NDIS_OBJECT_TYPE_FILTER_ATTRIBUTES,
+    NDIS_OBJECT_TYPE_FILTER_DRIVER_CHARACTERISTICS, NDIS_OID_REQUEST, NDIS_PORT_NUMBER, NDIS_RECEIVE_FLAGS_RESOURCES,
+    NDIS_SIZEOF_FILTER_ATTRIBUTES_REVISION_1, NDIS_SIZEOF_FILTER_DRIVER_CHARACTERISTICS_REVISION_3, NDIS_STATUS,
+    NDIS_STATUS_INDICATION, NET_BUFFER_LIST, NET_DEVICE_PNP_EVENT, NET_PNP_EVENT, NET_PNP_EVENT_NOTIFICATION,
+    NdisFCancelSendNetBufferLists, NdisFDevicePnPEventNotify, NdisFIndicateStatus, NdisFNetPnPEvent,
+    NdisFSetAttributes, NetEventSetPower, PVOID, ULONG, UNICODE_STRING,
 };
 
 /// What NDIS keeps as a module's context.
@@ -48,10 +45,7 @@ const DRIVER_VERSION: (u8, u8) = (1, 0);
 
 /// The characteristics of `F` for NDIS `version`. From NDIS 6.80 on they are those of revision 3, and
 /// [`NdisVersion::OLDEST`] is newer than that.
-pub(crate) fn characteristics<F: Filter>(
-    names: Names,
-    version: NdisVersion,
-) -> NDIS_FILTER_DRIVER_CHARACTERISTICS {
+pub(crate) fn characteristics<F: Filter>(names: Names, version: NdisVersion) -> NDIS_FILTER_DRIVER_CHARACTERISTICS {
     NDIS_FILTER_DRIVER_CHARACTERISTICS {
         Header: NDIS_OBJECT_HEADER {
             Type: NDIS_OBJECT_TYPE_FILTER_DRIVER_CHARACTERISTICS as u8,
@@ -95,11 +89,7 @@ pub(crate) fn characteristics<F: Filter>(
 /// A string that NDIS reads only. One too long for a `UNICODE_STRING` is cut, which NDIS then refuses.
 fn unicode(text: &'static [u16]) -> UNICODE_STRING {
     let bytes = u16::try_from(text.len() * 2).unwrap_or(u16::MAX - 1);
-    UNICODE_STRING {
-        Length: bytes,
-        MaximumLength: bytes,
-        Buffer: text.as_ptr().cast_mut(),
-    }
+    UNICODE_STRING { Length: bytes, MaximumLength: bytes, Buffer: text.as_ptr().cast_mut() }
 }
 
 /// FilterAttach.
@@ -116,10 +106,7 @@ unsafe extern "efiapi" fn attach<F: Filter>(
     let parameters = unsafe { &*parameters };
     // SAFETY: as above.
     let parameters = unsafe { AttachParameters::new(parameters) };
-    make_module::<F>(handle, driver, &parameters)
-        .err()
-        .unwrap_or(Status::SUCCESS)
-        .into_raw()
+    make_module::<F>(handle, driver, &parameters).err().unwrap_or(Status::SUCCESS).into_raw()
 }
 
 /// Makes the module and gives it to NDIS as the handle's context.
@@ -130,9 +117,7 @@ fn make_module<F: Filter>(
 ) -> Result<(), Status> {
     let layout = Layout::new::<Module<F>>();
     // SAFETY: a module has a size above zero: a handle at least.
-    let place = NonNull::new(unsafe { alloc(layout) })
-        .ok_or(Status::RESOURCES)?
-        .cast::<Module<F>>();
+    let place = NonNull::new(unsafe { alloc(layout) }).ok_or(Status::RESOURCES)?.cast::<Module<F>>();
     let filter = match F::attach(driver, handle, parameters) {
         Ok(filter) => filter,
         Err(status) => {
@@ -143,11 +128,7 @@ fn make_module<F: Filter>(
     };
     // SAFETY: the place is ours, and fits.
     unsafe {
-        place.write(Module {
-            handle,
-            oid: Pending::new(),
-            filter,
-        });
+        place.write(Module { handle, oid: Pending::new(), filter });
     };
     let mut attributes = NDIS_FILTER_ATTRIBUTES {
         Header: NDIS_OBJECT_HEADER {
@@ -158,13 +139,7 @@ fn make_module<F: Filter>(
         Flags: 0,
     };
     // SAFETY: called inside FilterAttach with its handle; the context is a whole module and stays until detach.
-    let status = unsafe {
-        NdisFSetAttributes(
-            handle.into_raw(),
-            place.as_ptr().cast(),
-            &raw mut attributes,
-        )
-    };
+    let status = unsafe { NdisFSetAttributes(handle.into_raw(), place.as_ptr().cast(), &raw mut attributes) };
     let status = Status::from_raw(status).check();
     if status.is_err() {
         // SAFETY: the module was made above, and NDIS did not take it.
@@ -204,12 +179,7 @@ unsafe extern "efiapi" fn restart<F: Filter>(
     let parameters = unsafe { &*parameters };
     // SAFETY: as above.
     let parameters = unsafe { RestartParameters::new(parameters) };
-    module
-        .filter
-        .restart(&parameters)
-        .err()
-        .unwrap_or(Status::SUCCESS)
-        .into_raw()
+    module.filter.restart(&parameters).err().unwrap_or(Status::SUCCESS).into_raw()
 }
 
 /// FilterPause: always done when it returns, so never completed by `NdisFPauseComplete`.
@@ -233,25 +203,17 @@ unsafe extern "efiapi" fn send<F: Filter>(
     let module = unsafe { Module::<F>::of(context) };
     if let Some(first) = NonNull::new(lists) {
         // SAFETY: this call's list, handed over by NDIS.
-        module
-            .filter
-            .send(unsafe { SendChain::from_raw(module.handle, first, port, flags) });
+        module.filter.send(unsafe { SendChain::from_raw(module.handle, first, port, flags) });
     }
 }
 
 /// FilterSendNetBufferListsComplete.
-unsafe extern "efiapi" fn send_complete<F: Filter>(
-    context: NDIS_HANDLE,
-    lists: *mut NET_BUFFER_LIST,
-    flags: ULONG,
-) {
+unsafe extern "efiapi" fn send_complete<F: Filter>(context: NDIS_HANDLE, lists: *mut NET_BUFFER_LIST, flags: ULONG) {
     // SAFETY: NDIS passes the module's context.
     let module = unsafe { Module::<F>::of(context) };
     if let Some(first) = NonNull::new(lists) {
         // SAFETY: this call's list, handed over by NDIS; the filter has no NBLs of its own.
-        module
-            .filter
-            .send_complete(unsafe { SentChain::from_raw(module.handle, first, flags) });
+        module.filter.send_complete(unsafe { SentChain::from_raw(module.handle, first, flags) });
     }
 }
 
@@ -277,38 +239,27 @@ unsafe extern "efiapi" fn receive<F: Filter>(
     let Some(first) = NonNull::new(lists) else {
         return;
     };
-    module
-        .filter
-        .receive(if flags & NDIS_RECEIVE_FLAGS_RESOURCES == 0 {
-            // SAFETY: this call's list, handed over by NDIS.
-            Received::Owned(unsafe { RecvChain::from_raw(module.handle, first, port, flags) })
-        } else {
-            // SAFETY: this call's list; the chain's lifetime is one that `receive` cannot choose, and ends with it.
-            Received::Lent(unsafe { LentChain::from_raw(module.handle, first, port, flags) })
-        });
+    module.filter.receive(if flags & NDIS_RECEIVE_FLAGS_RESOURCES == 0 {
+        // SAFETY: this call's list, handed over by NDIS.
+        Received::Owned(unsafe { RecvChain::from_raw(module.handle, first, port, flags) })
+    } else {
+        // SAFETY: this call's list; the chain's lifetime is one that `receive` cannot choose, and ends with it.
+        Received::Lent(unsafe { LentChain::from_raw(module.handle, first, port, flags) })
+    });
 }
 
 /// FilterReturnNetBufferLists.
-unsafe extern "efiapi" fn returned<F: Filter>(
-    context: NDIS_HANDLE,
-    lists: *mut NET_BUFFER_LIST,
-    flags: ULONG,
-) {
+unsafe extern "efiapi" fn returned<F: Filter>(context: NDIS_HANDLE, lists: *mut NET_BUFFER_LIST, flags: ULONG) {
     // SAFETY: NDIS passes the module's context.
     let module = unsafe { Module::<F>::of(context) };
     if let Some(first) = NonNull::new(lists) {
         // SAFETY: this call's list, handed over by NDIS; the filter has no NBLs of its own.
-        module
-            .filter
-            .returned(unsafe { ReturnedChain::from_raw(module.handle, first, flags) });
+        module.filter.returned(unsafe { ReturnedChain::from_raw(module.handle, first, flags) });
     }
 }
 
 /// FilterOidRequest.
-unsafe extern "efiapi" fn oid_request<F: Filter>(
-    context: NDIS_HANDLE,
-    request: *mut NDIS_OID_REQUEST,
-) -> NDIS_STATUS {
+unsafe extern "efiapi" fn oid_request<F: Filter>(context: NDIS_HANDLE, request: *mut NDIS_OID_REQUEST) -> NDIS_STATUS {
     // SAFETY: NDIS passes the module's context.
     let module = unsafe { Module::<F>::of(context) };
     let Some(request) = NonNull::new(request) else {
@@ -329,9 +280,7 @@ unsafe extern "efiapi" fn oid_request_complete<F: Filter>(
     if let Some(request) = NonNull::new(request) {
         // SAFETY: this call's request, a clone that this module passed down.
         unsafe {
-            module
-                .oid
-                .complete(module.handle, request, Status::from_raw(status));
+            module.oid.complete(module.handle, request, Status::from_raw(status));
         };
     }
 }
@@ -344,10 +293,7 @@ unsafe extern "efiapi" fn cancel_oid_request<F: Filter>(context: NDIS_HANDLE, id
 }
 
 /// FilterDevicePnPEventNotify.
-unsafe extern "efiapi" fn device_pnp<F: Filter>(
-    context: NDIS_HANDLE,
-    event: *mut NET_DEVICE_PNP_EVENT,
-) {
+unsafe extern "efiapi" fn device_pnp<F: Filter>(context: NDIS_HANDLE, event: *mut NET_DEVICE_PNP_EVENT) {
     // SAFETY: NDIS passes the module's context.
     let module = unsafe { Module::<F>::of(context) };
     // SAFETY: NDIS passes an event that is valid for the call.
@@ -364,41 +310,28 @@ unsafe extern "efiapi" fn net_pnp<F: Filter>(
     // SAFETY: NDIS passes the module's context.
     let module = unsafe { Module::<F>::of(context) };
     // SAFETY: NDIS passes an event that is valid for the call.
-    module
-        .filter
-        .net_pnp(net_pnp_event(unsafe { &(*notification).NetPnPEvent }));
+    module.filter.net_pnp(net_pnp_event(unsafe { &(*notification).NetPnPEvent }));
     // SAFETY: the event as it came.
     unsafe { NdisFNetPnPEvent(module.handle.into_raw(), notification) }
 }
 
 /// What an event of NDIS says; its buffer holds the power state for SetPower.
 fn net_pnp_event(event: &NET_PNP_EVENT) -> NetPnpEvent {
-    let has_state = !event.Buffer.is_null()
-        && event.BufferLength as usize >= size_of::<NDIS_DEVICE_POWER_STATE>();
+    let has_state = !event.Buffer.is_null() && event.BufferLength as usize >= size_of::<NDIS_DEVICE_POWER_STATE>();
     if event.NetEvent == NetEventSetPower && has_state {
         // SAFETY: the buffer is valid for the callback, and long enough.
-        NetPnpEvent::SetPower(unsafe {
-            event
-                .Buffer
-                .cast::<NDIS_DEVICE_POWER_STATE>()
-                .read_unaligned()
-        })
+        NetPnpEvent::SetPower(unsafe { event.Buffer.cast::<NDIS_DEVICE_POWER_STATE>().read_unaligned() })
     } else {
         NetPnpEvent::Other(event.NetEvent)
     }
 }
 
 /// FilterStatus.
-unsafe extern "efiapi" fn status<F: Filter>(
-    context: NDIS_HANDLE,
-    indication: *mut NDIS_STATUS_INDICATION,
-) {
+unsafe extern "efiapi" fn status<F: Filter>(context: NDIS_HANDLE, indication: *mut NDIS_STATUS_INDICATION) {
     // SAFETY: NDIS passes the module's context.
     let module = unsafe { Module::<F>::of(context) };
     // SAFETY: NDIS passes an indication that is valid for the call.
-    module
-        .filter
-        .status(Status::from_raw(unsafe { (*indication).StatusCode }));
+    module.filter.status(Status::from_raw(unsafe { (*indication).StatusCode }));
     // SAFETY: the indication as it came.
     unsafe { NdisFIndicateStatus(module.handle.into_raw(), indication) };
 }

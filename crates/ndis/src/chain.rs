@@ -27,11 +27,10 @@ use crate::lso;
 use crate::packet::NblRef;
 use crate::status::Status;
 use crate::sys::{
-    NDIS_PORT_NUMBER, NDIS_RECEIVE_FLAGS_DISPATCH_LEVEL, NDIS_RECEIVE_FLAGS_RESOURCES,
-    NDIS_RECEIVE_FLAGS_SINGLE_QUEUE, NDIS_RETURN_FLAGS_DISPATCH_LEVEL,
-    NDIS_RETURN_FLAGS_SINGLE_QUEUE, NDIS_SEND_COMPLETE_FLAGS_DISPATCH_LEVEL,
-    NDIS_SEND_FLAGS_DISPATCH_LEVEL, NET_BUFFER_LIST, NdisFIndicateReceiveNetBufferLists,
-    NdisFReturnNetBufferLists, NdisFSendNetBufferLists, NdisFSendNetBufferListsComplete, ULONG,
+    NDIS_PORT_NUMBER, NDIS_RECEIVE_FLAGS_DISPATCH_LEVEL, NDIS_RECEIVE_FLAGS_RESOURCES, NDIS_RECEIVE_FLAGS_SINGLE_QUEUE,
+    NDIS_RETURN_FLAGS_DISPATCH_LEVEL, NDIS_RETURN_FLAGS_SINGLE_QUEUE, NDIS_SEND_COMPLETE_FLAGS_DISPATCH_LEVEL,
+    NDIS_SEND_FLAGS_DISPATCH_LEVEL, NET_BUFFER_LIST, NdisFIndicateReceiveNetBufferLists, NdisFReturnNetBufferLists,
+    NdisFSendNetBufferLists, NdisFSendNetBufferListsComplete, ULONG,
 };
 
 /// A list of NBLs that the filter holds.
@@ -115,12 +114,7 @@ impl SendChain {
     ) -> Self {
         // SAFETY: as the caller says.
         let list = unsafe { List::new(first) };
-        Self {
-            list,
-            filter,
-            port,
-            flags,
-        }
+        Self { list, filter, port, flags }
     }
 
     /// The port that the call was for.
@@ -141,12 +135,7 @@ impl SendChain {
         let chain = ManuallyDrop::new(self);
         // SAFETY: the list is this filter's and is given up here, for good.
         unsafe {
-            NdisFSendNetBufferLists(
-                chain.filter.into_raw(),
-                chain.list.first.as_ptr(),
-                chain.port,
-                chain.flags,
-            );
+            NdisFSendNetBufferLists(chain.filter.into_raw(), chain.list.first.as_ptr(), chain.port, chain.flags);
         }
     }
 
@@ -164,18 +153,11 @@ impl SendChain {
             nbl.Status = status.into_raw();
             lso::complete(nbl, status);
         }
-        let flags = if self.flags & NDIS_SEND_FLAGS_DISPATCH_LEVEL == 0 {
-            0
-        } else {
-            NDIS_SEND_COMPLETE_FLAGS_DISPATCH_LEVEL
-        };
+        let flags =
+            if self.flags & NDIS_SEND_FLAGS_DISPATCH_LEVEL == 0 { 0 } else { NDIS_SEND_COMPLETE_FLAGS_DISPATCH_LEVEL };
         // SAFETY: the list is this filter's and is given up here, for good.
         unsafe {
-            NdisFSendNetBufferListsComplete(
-                self.filter.into_raw(),
-                self.list.first.as_ptr(),
-                flags,
-            );
+            NdisFSendNetBufferListsComplete(self.filter.into_raw(), self.list.first.as_ptr(), flags);
         };
     }
 }
@@ -204,18 +186,10 @@ impl SentChain {
     /// # Safety
     /// `first` and `flags` are that call's, of the module `filter`; the list has no cycle, none of its NBLs is the
     /// filter's own, and nobody else uses it from now on.
-    pub unsafe fn from_raw(
-        filter: FilterHandle,
-        first: NonNull<NET_BUFFER_LIST>,
-        flags: ULONG,
-    ) -> Self {
+    pub unsafe fn from_raw(filter: FilterHandle, first: NonNull<NET_BUFFER_LIST>, flags: ULONG) -> Self {
         // SAFETY: as the caller says.
         let list = unsafe { List::new(first) };
-        Self {
-            list,
-            filter,
-            flags,
-        }
+        Self { list, filter, flags }
     }
 
     /// Passes the completion up (`NdisFSendNetBufferListsComplete`), with the flags that it came with.
@@ -228,11 +202,7 @@ impl Drop for SentChain {
     fn drop(&mut self) {
         // SAFETY: the list is this filter's and is given up here, for good.
         unsafe {
-            NdisFSendNetBufferListsComplete(
-                self.filter.into_raw(),
-                self.list.first.as_ptr(),
-                self.flags,
-            );
+            NdisFSendNetBufferListsComplete(self.filter.into_raw(), self.list.first.as_ptr(), self.flags);
         }
     }
 }
@@ -265,12 +235,7 @@ impl RecvChain {
         debug_assert_eq!(flags & NDIS_RECEIVE_FLAGS_RESOURCES, 0);
         // SAFETY: as the caller says.
         let list = unsafe { List::new(first) };
-        Self {
-            list,
-            filter,
-            port,
-            flags,
-        }
+        Self { list, filter, port, flags }
     }
 
     /// The port that the call was for.
@@ -364,13 +329,7 @@ impl LentChain<'_> {
         debug_assert_ne!(flags & NDIS_RECEIVE_FLAGS_RESOURCES, 0);
         // SAFETY: as the caller says.
         let list = unsafe { List::new(first) };
-        Self {
-            list,
-            filter,
-            port,
-            flags,
-            call: PhantomData,
-        }
+        Self { list, filter, port, flags, call: PhantomData }
     }
 
     /// The call's flags (`NDIS_RECEIVE_FLAGS_*`).
@@ -432,18 +391,10 @@ impl ReturnedChain {
     /// # Safety
     /// `first` and `flags` are that call's, of the module `filter`; the list has no cycle, none of its NBLs is the
     /// filter's own, and nobody else uses it from now on.
-    pub unsafe fn from_raw(
-        filter: FilterHandle,
-        first: NonNull<NET_BUFFER_LIST>,
-        flags: ULONG,
-    ) -> Self {
+    pub unsafe fn from_raw(filter: FilterHandle, first: NonNull<NET_BUFFER_LIST>, flags: ULONG) -> Self {
         // SAFETY: as the caller says.
         let list = unsafe { List::new(first) };
-        Self {
-            list,
-            filter,
-            flags,
-        }
+        Self { list, filter, flags }
     }
 
     /// Passes the packets down to whoever indicated them (`NdisFReturnNetBufferLists`).
@@ -468,12 +419,6 @@ impl Drop for ReturnedChain {
 unsafe fn indicate(filter: FilterHandle, list: &List, port: NDIS_PORT_NUMBER, flags: ULONG) {
     // SAFETY: as the caller says.
     unsafe {
-        NdisFIndicateReceiveNetBufferLists(
-            filter.into_raw(),
-            list.first.as_ptr(),
-            port,
-            list.count,
-            flags,
-        );
+        NdisFIndicateReceiveNetBufferLists(filter.into_raw(), list.first.as_ptr(), port, list.count, flags);
     };
 }

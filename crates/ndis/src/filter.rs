@@ -24,8 +24,8 @@ use crate::handle::FilterHandle;
 pub use crate::params::{AttachParameters, RestartParameters};
 use crate::status::Status;
 use crate::sys::{
-    self, NDIS_HANDLE, NET_PNP_EVENT_CODE, NdisFDeregisterFilterDriver, NdisFRegisterFilterDriver,
-    NdisGetVersion, PVOID,
+    self, NDIS_HANDLE, NET_PNP_EVENT_CODE, NdisFDeregisterFilterDriver, NdisFRegisterFilterDriver, NdisGetVersion,
+    PVOID,
 };
 
 /// A module: this filter on one adapter.
@@ -131,25 +131,16 @@ pub struct NdisVersion {
 
 impl NdisVersion {
     /// The oldest that this crate registers with: Windows 10 2004, Server 2022.
-    pub const OLDEST: Self = Self {
-        major: 6,
-        minor: 83,
-    };
+    pub const OLDEST: Self = Self { major: 6, minor: 83 };
     /// The newest whose structs this crate knows.
-    pub const NEWEST: Self = Self {
-        major: 6,
-        minor: 89,
-    };
+    pub const NEWEST: Self = Self { major: 6, minor: 89 };
 
     /// What the running system has (`NdisGetVersion`). IRQL: any.
     #[must_use]
     pub fn running() -> Self {
         // SAFETY: takes nothing, has no precondition.
         let version = unsafe { NdisGetVersion() };
-        Self {
-            major: (version >> 16) as u8,
-            minor: version as u8,
-        }
+        Self { major: (version >> 16) as u8, minor: version as u8 }
     }
 
     /// The version to register with on a system that has `self`: the highest that both know.
@@ -157,11 +148,7 @@ impl NdisVersion {
     /// # Errors
     /// [`Status::BAD_VERSION`] where the system is older than [`OLDEST`](Self::OLDEST).
     pub fn to_register(self) -> Result<Self, Status> {
-        if self < Self::OLDEST {
-            Err(Status::BAD_VERSION)
-        } else {
-            Ok(self.min(Self::NEWEST))
-        }
+        if self < Self::OLDEST { Err(Status::BAD_VERSION) } else { Ok(self.min(Self::NEWEST)) }
     }
 }
 

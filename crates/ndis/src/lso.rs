@@ -7,17 +7,15 @@ use core::ptr::NonNull;
 use crate::packet::{FrameRef, NblRef};
 use crate::status::Status;
 use crate::sys::{
-    NDIS_TCP_LARGE_SEND_OFFLOAD_NET_BUFFER_LIST_INFO as LargeSend,
-    NDIS_TCP_LARGE_SEND_OFFLOAD_V1_TYPE, NET_BUFFER_LIST, TcpLargeSendNetBufferListInfo,
+    NDIS_TCP_LARGE_SEND_OFFLOAD_NET_BUFFER_LIST_INFO as LargeSend, NDIS_TCP_LARGE_SEND_OFFLOAD_V1_TYPE,
+    NET_BUFFER_LIST, TcpLargeSendNetBufferListInfo,
 };
 
 /// Turns the request in the NBL's slot, where there is one, into its completion: version 2 clears all but its type,
 /// version 1 says how many bytes of TCP payload were sent, which is none unless `status` is SUCCESS.
 pub(crate) fn complete(nbl: &mut NET_BUFFER_LIST, status: Status) {
     let slot = TcpLargeSendNetBufferListInfo as usize;
-    let request = LargeSend {
-        Value: nbl.NetBufferListInfo[slot],
-    };
+    let request = LargeSend { Value: nbl.NetBufferListInfo[slot] };
     if request.Value.is_null() {
         return;
     }
@@ -38,9 +36,7 @@ fn tcp_payload(nbl: &mut NET_BUFFER_LIST, request: LargeSend) -> u32 {
     let payload = |frame: FrameRef<'_>| {
         // The upper half of the byte at 12 is the TCP header's length in words.
         let [words] = frame.read(header + 12).ok()?;
-        frame
-            .len()
-            .checked_sub(header + usize::from(words >> 4) * 4)
+        frame.len().checked_sub(header + usize::from(words >> 4) * 4)
     };
     nbl.frames().filter_map(payload).sum::<usize>() as u32
 }

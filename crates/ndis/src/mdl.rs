@@ -8,8 +8,7 @@ use core::marker::PhantomData;
 use core::ptr::NonNull;
 
 use crate::sys::{
-    MDL, MdlMappingNoExecute, MmGetMdlByteCount, MmGetSystemAddressForMdlSafe, NormalPagePriority,
-    ULONG,
+    MDL, MdlMappingNoExecute, MmGetMdlByteCount, MmGetSystemAddressForMdlSafe, NormalPagePriority, ULONG,
 };
 
 /// Why bytes of a frame cannot be had.
@@ -51,12 +50,7 @@ impl Chunks<'_> {
     /// them at the same time.
     #[must_use]
     pub unsafe fn new(mdl: *mut MDL, offset: usize, len: usize) -> Self {
-        Self {
-            mdl,
-            offset,
-            left: len,
-            chain: PhantomData,
-        }
+        Self { mdl, offset, left: len, chain: PhantomData }
     }
 
     /// How many bytes are still to come.

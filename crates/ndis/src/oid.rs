@@ -9,9 +9,8 @@ use core::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 use crate::handle::FilterHandle;
 use crate::status::Status;
 use crate::sys::{
-    NDIS_OID_REQUEST, NdisAllocateCloneOidRequest, NdisFCancelOidRequest, NdisFOidRequest,
-    NdisFOidRequestComplete, NdisFreeCloneOidRequest, NdisRequestMethod, NdisRequestSetInformation,
-    c_void,
+    NDIS_OID_REQUEST, NdisAllocateCloneOidRequest, NdisFCancelOidRequest, NdisFOidRequest, NdisFOidRequestComplete,
+    NdisFreeCloneOidRequest, NdisRequestMethod, NdisRequestSetInformation, c_void,
 };
 
 /// What a module remembers of the request that it has passed down.
@@ -24,27 +23,17 @@ pub(crate) struct Pending {
 
 impl Pending {
     pub(crate) const fn new() -> Self {
-        Self {
-            is_pending: AtomicBool::new(false),
-            id: AtomicPtr::new(null_mut()),
-        }
+        Self { is_pending: AtomicBool::new(false), id: AtomicPtr::new(null_mut()) }
     }
 
     /// FilterOidRequest: passes a clone down. On return the original is answered with the status, unless it is PENDING.
     ///
     /// # Safety
     /// `original` is the request of the module `filter` that NDIS passed to the callback.
-    pub(crate) unsafe fn forward(
-        &self,
-        filter: FilterHandle,
-        tag: u32,
-        original: NonNull<NDIS_OID_REQUEST>,
-    ) -> Status {
+    pub(crate) unsafe fn forward(&self, filter: FilterHandle, tag: u32, original: NonNull<NDIS_OID_REQUEST>) -> Status {
         let mut clone = null_mut();
         // SAFETY: the original is valid for the call, and the clone's place is ours.
-        let raw = unsafe {
-            NdisAllocateCloneOidRequest(filter.into_raw(), original.as_ptr(), tag, &raw mut clone)
-        };
+        let raw = unsafe { NdisAllocateCloneOidRequest(filter.into_raw(), original.as_ptr(), tag, &raw mut clone) };
         if let Err(status) = Status::from_raw(raw).check() {
             return status;
         }
@@ -61,8 +50,7 @@ impl Pending {
         }
         self.is_pending.store(true, Ordering::Release);
         // SAFETY: the clone is a valid request, given up until it is completed.
-        let status =
-            Status::from_raw(unsafe { NdisFOidRequest(filter.into_raw(), clone.as_ptr()) });
+        let status = Status::from_raw(unsafe { NdisFOidRequest(filter.into_raw(), clone.as_ptr()) });
         if status != Status::PENDING {
             // SAFETY: a request that did not pend is ours again, and so is the original to answer.
             unsafe { self.take_back(filter, clone) };
@@ -74,12 +62,7 @@ impl Pending {
     ///
     /// # Safety
     /// `clone` is the request of the module `filter` that NDIS passed to the callback.
-    pub(crate) unsafe fn complete(
-        &self,
-        filter: FilterHandle,
-        clone: NonNull<NDIS_OID_REQUEST>,
-        status: Status,
-    ) {
+    pub(crate) unsafe fn complete(&self, filter: FilterHandle, clone: NonNull<NDIS_OID_REQUEST>, status: Status) {
         // SAFETY: the clone is ours again.
         if let Some(original) = unsafe { self.take_back(filter, clone) } {
             // SAFETY: the original is answered here for the first and only time; its clone is gone.

@@ -10,9 +10,8 @@ use crate::mdl::{Chunks, DataError};
 use crate::status::Status;
 use crate::sys::{
     self, NDIS_NBL_FLAGS_IS_LOOPBACK_PACKET, NDIS_TCP_IP_CHECKSUM_NET_BUFFER_LIST_INFO,
-    NDIS_TCP_LARGE_SEND_OFFLOAD_NET_BUFFER_LIST_INFO,
-    NDIS_UDP_SEGMENTATION_OFFLOAD_NET_BUFFER_LIST_INFO, NET_BUFFER, NET_BUFFER_LIST,
-    NetBufferListFrameType, NetBufferListHashInfo, NetBufferListHashValue,
+    NDIS_TCP_LARGE_SEND_OFFLOAD_NET_BUFFER_LIST_INFO, NDIS_UDP_SEGMENTATION_OFFLOAD_NET_BUFFER_LIST_INFO, NET_BUFFER,
+    NET_BUFFER_LIST, NetBufferListFrameType, NetBufferListHashInfo, NetBufferListHashValue,
 };
 
 /// An NBL of a chain that is held.
@@ -26,10 +25,7 @@ impl<'a> NblRef<'a> {
     /// # Safety
     /// For `'a` the NBL belongs to a chain that the filter holds.
     pub(crate) unsafe fn new(nbl: NonNull<NET_BUFFER_LIST>) -> Self {
-        Self {
-            nbl,
-            chain: PhantomData,
-        }
+        Self { nbl, chain: PhantomData }
     }
 
     fn get(&self) -> &NET_BUFFER_LIST {
@@ -50,10 +46,7 @@ impl<'a> NblRef<'a> {
             let nb = NonNull::new(next)?;
             // SAFETY: an NB of an NBL that is held for 'a.
             next = unsafe { nb.as_ref() }.Next;
-            Some(FrameRef {
-                nb,
-                chain: PhantomData,
-            })
+            Some(FrameRef { nb, chain: PhantomData })
         })
     }
 
@@ -78,9 +71,7 @@ impl<'a> NblRef<'a> {
         if tag.Value.is_null() {
             return None;
         }
-        let tci = tag.TagHeader_UserPriority() << 13
-            | tag.TagHeader_CanonicalFormatId() << 12
-            | tag.TagHeader_VlanId();
+        let tci = tag.TagHeader_UserPriority() << 13 | tag.TagHeader_CanonicalFormatId() << 12 | tag.TagHeader_VlanId();
         Some(tci as u16)
     }
 

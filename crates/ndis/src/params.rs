@@ -6,9 +6,8 @@ use core::ptr::NonNull;
 use core::slice;
 
 use crate::sys::{
-    MediaConnectStateConnected, NDIS_FILTER_ATTACH_PARAMETERS, NDIS_FILTER_RESTART_PARAMETERS,
-    NDIS_RESTART_ATTRIBUTES, NDIS_RESTART_GENERAL_ATTRIBUTES, NET_LUID, NdisMedium802_3,
-    OID_GEN_MINIPORT_RESTART_ATTRIBUTES, UNICODE_STRING,
+    MediaConnectStateConnected, NDIS_FILTER_ATTACH_PARAMETERS, NDIS_FILTER_RESTART_PARAMETERS, NDIS_RESTART_ATTRIBUTES,
+    NDIS_RESTART_GENERAL_ATTRIBUTES, NET_LUID, NdisMedium802_3, OID_GEN_MINIPORT_RESTART_ATTRIBUTES, UNICODE_STRING,
 };
 
 /// What FilterAttach is told of the adapter (`NDIS_FILTER_ATTACH_PARAMETERS`).
@@ -54,10 +53,7 @@ impl<'call> AttachParameters<'call> {
     /// The adapter's current hardware address.
     #[must_use]
     pub fn mac(&self) -> &'call [u8] {
-        self.0
-            .CurrentMacAddress
-            .get(..self.0.MacAddressLength.into())
-            .unwrap_or_default()
+        self.0.CurrentMacAddress.get(..self.0.MacAddressLength.into()).unwrap_or_default()
     }
 
     /// Whether frames are Ethernet's (`NdisMedium802_3`; Wi-Fi says so too).
@@ -108,9 +104,7 @@ impl<'call> RestartParameters<'call> {
         // SAFETY: `new`'s caller vouches for the list.
         while let Some(attributes) = unsafe { next.as_ref() } {
             let needed = size_of::<NDIS_RESTART_GENERAL_ATTRIBUTES>();
-            if attributes.Oid == OID_GEN_MINIPORT_RESTART_ATTRIBUTES
-                && attributes.DataLength as usize >= needed
-            {
+            if attributes.Oid == OID_GEN_MINIPORT_RESTART_ATTRIBUTES && attributes.DataLength as usize >= needed {
                 // The bytes go on beyond the declared one, so the place is computed from the whole entry.
                 // SAFETY: the data begins within the entry.
                 let data = unsafe { &raw const (*next).Data };

@@ -14,9 +14,7 @@ impl FrameRef<'_> {
     ///
     /// After a success [`for_each_chunk`](Self::for_each_chunk) of bytes among them cannot fail while the chain is held.
     pub fn map(&self, len: usize) -> Result<(), DataError> {
-        self.chunks()
-            .range(0, len)?
-            .try_for_each(|chunk| chunk.map(drop))
+        self.chunks().range(0, len)?.try_for_each(|chunk| chunk.map(drop))
     }
 
     /// Shows the `len` bytes from `at` on, chunk by chunk, where they lie. Ends early where there are no more, or where
@@ -37,8 +35,7 @@ impl NblRef<'_> {
     #[must_use]
     pub fn asks_for_checksum(&self) -> bool {
         let info = self.checksum();
-        info.Transmit_TcpChecksum() | info.Transmit_UdpChecksum() | info.Transmit_IpHeaderChecksum()
-            != 0
+        info.Transmit_TcpChecksum() | info.Transmit_UdpChecksum() | info.Transmit_IpHeaderChecksum() != 0
     }
 
     /// Whether a send leaves cutting into segments to the card.
@@ -51,10 +48,8 @@ impl NblRef<'_> {
     #[must_use]
     pub fn checksum_succeeded(&self) -> bool {
         let info = self.checksum();
-        let failed = info.Receive_TcpChecksumFailed()
-            | info.Receive_UdpChecksumFailed()
-            | info.Receive_IpChecksumFailed();
-        failed == 0
-            && info.Receive_TcpChecksumSucceeded() | info.Receive_UdpChecksumSucceeded() != 0
+        let failed =
+            info.Receive_TcpChecksumFailed() | info.Receive_UdpChecksumFailed() | info.Receive_IpChecksumFailed();
+        failed == 0 && info.Receive_TcpChecksumSucceeded() | info.Receive_UdpChecksumSucceeded() != 0
     }
 }

@@ -43,11 +43,7 @@ impl Status {
 
     /// `Err` unless this is SUCCESS. PENDING is an `Err` too: it is not the end.
     pub const fn check(self) -> Result<(), Self> {
-        if self.0 == Self::SUCCESS.0 {
-            Ok(())
-        } else {
-            Err(self)
-        }
+        if self.0 == Self::SUCCESS.0 { Ok(()) } else { Err(self) }
     }
 }
 

@@ -21,9 +21,7 @@ fn functions_are_as_the_headers_say() {
         };
         let (is, should) = (facts::short(rust_type()), types.signature(prototype));
         if is != should || *kind != "export" {
-            wrong.push(format!(
-                "{name}: {is}\n    facts: {kind} {prototype}\n    that is {should}"
-            ));
+            wrong.push(format!("{name}: {is}\n    facts: {kind} {prototype}\n    that is {should}"));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
@@ -36,10 +34,7 @@ fn filter_functions_are_whole() {
     let missing: Vec<_> = facts::functions()
         .into_iter()
         .filter(|(name, (kind, _))| {
-            *kind == "export"
-                && name
-                    .strip_prefix("NdisF")
-                    .is_some_and(|rest| rest.starts_with(char::is_uppercase))
+            *kind == "export" && name.strip_prefix("NdisF").is_some_and(|rest| rest.starts_with(char::is_uppercase))
         })
         .map(|(name, _)| name)
         .filter(|name| !ours.contains(name))
@@ -100,16 +95,10 @@ fn callbacks_are_as_the_headers_say() {
             continue;
         };
         let is_pointer = name.starts_with("PFN_") || name.ends_with("_HANDLER");
-        let should = if is_pointer {
-            types.rust(name)
-        } else {
-            types.signature(prototype)
-        };
+        let should = if is_pointer { types.rust(name) } else { types.signature(prototype) };
         let is = facts::short(rust_type);
         if is != should {
-            wrong.push(format!(
-                "{name}: {is}\n    facts: {prototype}\n    that is {should}"
-            ));
+            wrong.push(format!("{name}: {is}\n    facts: {prototype}\n    that is {should}"));
         }
     }
     for name in facts.keys().filter(|name| name.starts_with("FILTER_")) {

@@ -76,14 +76,7 @@ fn kmdf_functions_have_their_indices() {
     let index = |name: &str| facts[&("WDFFUNCENUM", name)];
     let fact = |name| facts.get(&("WDFFUNCENUM", name)).copied();
     for (i, name) in WDF_FUNCTIONS.iter().enumerate() {
-        assert_eq!(
-            fact(format!("{name}TableIndex").leak()),
-            i64::try_from(i).ok(),
-            "{name}"
-        );
+        assert_eq!(fact(format!("{name}TableIndex").leak()), i64::try_from(i).ok(), "{name}");
     }
-    assert_eq!(
-        index("WdfFunctionTableNumEntries"),
-        i64::try_from(WDF_FUNCTIONS.len()).unwrap()
-    );
+    assert_eq!(index("WdfFunctionTableNumEntries"), i64::try_from(WDF_FUNCTIONS.len()).unwrap());
 }

@@ -32,14 +32,7 @@ pub unsafe fn MmGetSystemAddressForMdlSafe(Mdl: *mut MDL, Priority: ULONG) -> PV
     }
     // SAFETY: the caller vouches for the MDL; BugCheckOnFailure FALSE makes a failure a null.
     unsafe {
-        MmMapLockedPagesSpecifyCache(
-            Mdl,
-            KernelMode as KPROCESSOR_MODE,
-            MmCached,
-            core::ptr::null_mut(),
-            0,
-            Priority,
-        )
+        MmMapLockedPagesSpecifyCache(Mdl, KernelMode as KPROCESSOR_MODE, MmCached, core::ptr::null_mut(), 0, Priority)
     }
 }
 
@@ -58,10 +51,7 @@ pub unsafe fn MmGetMdlByteCount(Mdl: *const MDL) -> ULONG {
 /// # Safety
 /// `Nbl` points to an NBL.
 #[must_use]
-pub unsafe fn NET_BUFFER_LIST_INFO(
-    Nbl: *mut NET_BUFFER_LIST,
-    Index: NDIS_NET_BUFFER_LIST_INFO,
-) -> *mut PVOID {
+pub unsafe fn NET_BUFFER_LIST_INFO(Nbl: *mut NET_BUFFER_LIST, Index: NDIS_NET_BUFFER_LIST_INFO) -> *mut PVOID {
     // SAFETY: the caller vouches for the NBL; only a place is computed.
     let slots = unsafe { &raw mut (*Nbl).NetBufferListInfo };
     match usize::try_from(Index) {

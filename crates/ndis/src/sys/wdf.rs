@@ -273,8 +273,7 @@ pub struct WDF_IO_QUEUE_FORWARD_PROGRESS_POLICY {
     pub TotalForwardProgressRequests: ULONG,
     pub ForwardProgressReservedPolicy: WDF_IO_FORWARD_PROGRESS_RESERVED_POLICY,
     pub ForwardProgressReservePolicySettings: WDF_IO_FORWARD_PROGRESS_RESERVED_POLICY_SETTINGS,
-    pub EvtIoAllocateResourcesForReservedRequest:
-        PFN_WDF_IO_ALLOCATE_RESOURCES_FOR_RESERVED_REQUEST,
+    pub EvtIoAllocateResourcesForReservedRequest: PFN_WDF_IO_ALLOCATE_RESOURCES_FOR_RESERVED_REQUEST,
     pub EvtIoAllocateRequestResources: PFN_WDF_IO_ALLOCATE_REQUEST_RESOURCES,
 }
 

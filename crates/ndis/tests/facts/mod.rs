@@ -18,9 +18,7 @@ pub struct Field {
 }
 
 fn rows(text: &'static str) -> impl Iterator<Item = Vec<&'static str>> {
-    text.lines()
-        .filter(|line| !line.starts_with('#') && !line.is_empty())
-        .map(|line| line.split('\t').collect())
+    text.lines().filter(|line| !line.starts_with('#') && !line.is_empty()).map(|line| line.split('\t').collect())
 }
 
 /// `structs.tsv`: the fields of each struct.
@@ -45,16 +43,12 @@ pub fn structs() -> BTreeMap<&'static str, Vec<Field>> {
 
 /// `callbacks.tsv`: the C type of each callback.
 pub fn callbacks() -> BTreeMap<&'static str, &'static str> {
-    rows(include_str!("../../abi/callbacks.tsv"))
-        .map(|row| (row[0], row[1]))
-        .collect()
+    rows(include_str!("../../abi/callbacks.tsv")).map(|row| (row[0], row[1])).collect()
 }
 
 /// `functions.tsv`: kind (`export` or `inline`) and prototype of each function.
 pub fn functions() -> BTreeMap<&'static str, (&'static str, &'static str)> {
-    rows(include_str!("../../abi/functions.tsv"))
-        .map(|row| (row[0], (row[1], row[2])))
-        .collect()
+    rows(include_str!("../../abi/functions.tsv")).map(|row| (row[0], (row[1], row[2]))).collect()
 }
 
 /// `constants.tsv`.
@@ -69,9 +63,7 @@ pub fn constants() -> BTreeMap<&'static str, u64> {
 
 /// `enums.tsv`: (enumeration, name) to value.
 pub fn enums() -> BTreeMap<(&'static str, &'static str), i64> {
-    rows(include_str!("../../abi/enums.tsv"))
-        .map(|row| ((row[0], row[1]), row[2].parse().expect("a number")))
-        .collect()
+    rows(include_str!("../../abi/enums.tsv")).map(|row| ((row[0], row[1]), row[2].parse().expect("a number"))).collect()
 }
 
 /// A Rust type name without its modules: `*mut nblease_ndis::sys::io::MDL` is `*mut MDL`.
@@ -177,10 +169,7 @@ const POINTERS: &[(&str, &str)] = &[
     ("PRKEVENT", "KEVENT *"),
     ("PEX_SPIN_LOCK", "LONG *"),
     ("PCUNICODE_STRING", "const UNICODE_STRING *"),
-    (
-        "PCWDF_OBJECT_CONTEXT_TYPE_INFO",
-        "const WDF_OBJECT_CONTEXT_TYPE_INFO *",
-    ),
+    ("PCWDF_OBJECT_CONTEXT_TYPE_INFO", "const WDF_OBJECT_CONTEXT_TYPE_INFO *"),
     ("PNDIS_IO_WORKITEM_ROUTINE", "void *"),
 ];
 
@@ -197,10 +186,7 @@ impl Types {
     pub fn rust(&self, c_type: &str) -> String {
         let c_type = c_type.replace("volatile", "");
         let c_type = c_type.trim();
-        if let Some((element, count)) = c_type
-            .strip_suffix(']')
-            .and_then(|rest| rest.split_once('['))
-        {
+        if let Some((element, count)) = c_type.strip_suffix(']').and_then(|rest| rest.split_once('[')) {
             let count = if count.is_empty() { "0" } else { count };
             return format!("[{}; {count}]", self.rust(element));
         }
@@ -213,11 +199,7 @@ impl Types {
                 Some(target) => ("const", target),
                 None => ("mut", target),
             };
-            if let Some(prototype) = self
-                .callbacks
-                .get(target)
-                .filter(|prototype| prototype.ends_with(')'))
-            {
+            if let Some(prototype) = self.callbacks.get(target).filter(|prototype| prototype.ends_with(')')) {
                 return format!("Option<{}>", self.signature(prototype));
             }
             let name = match self.known(plain(target)) {
@@ -233,10 +215,7 @@ impl Types {
         if let Some(signature) = self.function_pointer(c_type) {
             return format!("Option<{signature}>");
         }
-        match c_type
-            .strip_prefix('P')
-            .and_then(|target| self.known(target))
-        {
+        match c_type.strip_prefix('P').and_then(|target| self.known(target)) {
             Some(target) => format!("*mut {target}"),
             None => "*mut c_void".to_owned(),
         }
@@ -249,9 +228,7 @@ impl Types {
             Some(name.to_owned())
         } else if self.enums.contains(name) || OTHER_ENUMS.contains(&name) {
             Some("i32".to_owned())
-        } else if name.starts_with("WDF") && !name.contains('_')
-            || name.starts_with('P') && self.known_pointer(name)
-        {
+        } else if name.starts_with("WDF") && !name.contains('_') || name.starts_with('P') && self.known_pointer(name) {
             Some(self.rust_pointer(name))
         } else {
             None
@@ -260,8 +237,7 @@ impl Types {
 
     /// Whether `name` is a `P` typedef of something known, as in `PVOID *` or `PMDL *`.
     fn known_pointer(&self, name: &str) -> bool {
-        name[1..] != *""
-            && (self.structs.contains(&name[1..]) || SCALARS.iter().any(|(c, _)| *c == &name[1..]))
+        name[1..] != *"" && (self.structs.contains(&name[1..]) || SCALARS.iter().any(|(c, _)| *c == &name[1..]))
     }
 
     fn rust_pointer(&self, name: &str) -> String {
@@ -275,9 +251,7 @@ impl Types {
     fn function_pointer(&self, name: &str) -> Option<String> {
         let target = match self.callbacks.get(name) {
             Some(target) => target.trim_end_matches("(*)").trim_end_matches('*').trim(),
-            None => name
-                .strip_prefix('P')
-                .filter(|target| self.callbacks.contains_key(target))?,
+            None => name.strip_prefix('P').filter(|target| self.callbacks.contains_key(target))?,
         };
         Some(self.signature(self.callbacks.get(target)?))
     }
@@ -285,10 +259,7 @@ impl Types {
     /// The Rust type of a function, from its C prototype (or the name of a callback that has one).
     pub fn signature(&self, prototype: &str) -> String {
         let prototype = prototype.split("__attribute__").next().unwrap_or("").trim();
-        let Some((result, parameters)) = prototype
-            .strip_suffix(')')
-            .and_then(|rest| rest.split_once('('))
-        else {
+        let Some((result, parameters)) = prototype.strip_suffix(')').and_then(|rest| rest.split_once('(')) else {
             return self.signature(self.callbacks[prototype]);
         };
         let parameters = parameters
@@ -309,8 +280,6 @@ impl Types {
 /// `struct _FOO` and `FOO` are the same.
 fn plain(name: &str) -> &str {
     let name = name.trim();
-    let tag = name
-        .strip_prefix("struct ")
-        .or_else(|| name.strip_prefix("union "));
+    let tag = name.strip_prefix("struct ").or_else(|| name.strip_prefix("union "));
     tag.map_or(name, |tag| tag.trim_start_matches('_'))
 }

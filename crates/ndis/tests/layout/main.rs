@@ -49,190 +49,46 @@ use fields::ours;
 
 /// Fields that have no field in the bindings, each with the reason: a struct, a path and what lies below it.
 const UNBOUND: &[(&str, &str, &str)] = &[
-    (
-        "NET_BUFFER",
-        "stDataLength",
-        "DataLength, widened; the upper half is the padding after it",
-    ),
-    (
-        "NET_BUFFER",
-        "Link",
-        "the view of a free NB in NDIS's own lists",
-    ),
-    (
-        "NET_BUFFER",
-        "NetBufferHeader",
-        "the same fields once more, under a name",
-    ),
-    (
-        "NET_BUFFER_HEADER",
-        "",
-        "declared as the first fields of NET_BUFFER",
-    ),
-    (
-        "NET_BUFFER_DATA",
-        "",
-        "declared as the first fields of NET_BUFFER",
-    ),
-    (
-        "NET_BUFFER_DATA_LENGTH",
-        "",
-        "declared as a field of NET_BUFFER",
-    ),
-    (
-        "NET_BUFFER_LIST",
-        "Link",
-        "the view of a free NBL in NDIS's own lists",
-    ),
-    (
-        "NET_BUFFER_LIST",
-        "NetBufferListHeader",
-        "the same fields once more, under a name",
-    ),
-    (
-        "NET_BUFFER_LIST",
-        "NdisReserved2",
-        "NDIS's own view of Status",
-    ),
-    (
-        "NET_BUFFER_LIST_HEADER",
-        "",
-        "declared as the first fields of NET_BUFFER_LIST",
-    ),
-    (
-        "NET_BUFFER_LIST_DATA",
-        "",
-        "declared as the first fields of NET_BUFFER_LIST",
-    ),
-    (
-        "NDIS_TCP_IP_CHECKSUM_NET_BUFFER_LIST_INFO",
-        "Transmit",
-        "a view of Value: accessors",
-    ),
-    (
-        "NDIS_TCP_IP_CHECKSUM_NET_BUFFER_LIST_INFO",
-        "Receive",
-        "a view of Value: accessors",
-    ),
-    (
-        "NDIS_TCP_LARGE_SEND_OFFLOAD_NET_BUFFER_LIST_INFO",
-        "Transmit",
-        "a view of Value: accessors",
-    ),
-    (
-        "NDIS_TCP_LARGE_SEND_OFFLOAD_NET_BUFFER_LIST_INFO",
-        "LsoV1Transmit",
-        "a view of Value: accessors",
-    ),
-    (
-        "NDIS_TCP_LARGE_SEND_OFFLOAD_NET_BUFFER_LIST_INFO",
-        "LsoV1TransmitComplete",
-        "a view of Value: accessors",
-    ),
-    (
-        "NDIS_TCP_LARGE_SEND_OFFLOAD_NET_BUFFER_LIST_INFO",
-        "LsoV2Transmit",
-        "a view of Value: accessors",
-    ),
-    (
-        "NDIS_TCP_LARGE_SEND_OFFLOAD_NET_BUFFER_LIST_INFO",
-        "LsoV2TransmitComplete",
-        "a view of Value: accessors",
-    ),
-    (
-        "NDIS_UDP_SEGMENTATION_OFFLOAD_NET_BUFFER_LIST_INFO",
-        "Transmit",
-        "a view of Value: accessors",
-    ),
-    (
-        "NDIS_NET_BUFFER_LIST_8021Q_INFO",
-        "TagHeader",
-        "a view of Value: accessors",
-    ),
-    (
-        "NDIS_NET_BUFFER_LIST_8021Q_INFO",
-        "WLanTagHeader",
-        "a view of Value: accessors",
-    ),
+    ("NET_BUFFER", "stDataLength", "DataLength, widened; the upper half is the padding after it"),
+    ("NET_BUFFER", "Link", "the view of a free NB in NDIS's own lists"),
+    ("NET_BUFFER", "NetBufferHeader", "the same fields once more, under a name"),
+    ("NET_BUFFER_HEADER", "", "declared as the first fields of NET_BUFFER"),
+    ("NET_BUFFER_DATA", "", "declared as the first fields of NET_BUFFER"),
+    ("NET_BUFFER_DATA_LENGTH", "", "declared as a field of NET_BUFFER"),
+    ("NET_BUFFER_LIST", "Link", "the view of a free NBL in NDIS's own lists"),
+    ("NET_BUFFER_LIST", "NetBufferListHeader", "the same fields once more, under a name"),
+    ("NET_BUFFER_LIST", "NdisReserved2", "NDIS's own view of Status"),
+    ("NET_BUFFER_LIST_HEADER", "", "declared as the first fields of NET_BUFFER_LIST"),
+    ("NET_BUFFER_LIST_DATA", "", "declared as the first fields of NET_BUFFER_LIST"),
+    ("NDIS_TCP_IP_CHECKSUM_NET_BUFFER_LIST_INFO", "Transmit", "a view of Value: accessors"),
+    ("NDIS_TCP_IP_CHECKSUM_NET_BUFFER_LIST_INFO", "Receive", "a view of Value: accessors"),
+    ("NDIS_TCP_LARGE_SEND_OFFLOAD_NET_BUFFER_LIST_INFO", "Transmit", "a view of Value: accessors"),
+    ("NDIS_TCP_LARGE_SEND_OFFLOAD_NET_BUFFER_LIST_INFO", "LsoV1Transmit", "a view of Value: accessors"),
+    ("NDIS_TCP_LARGE_SEND_OFFLOAD_NET_BUFFER_LIST_INFO", "LsoV1TransmitComplete", "a view of Value: accessors"),
+    ("NDIS_TCP_LARGE_SEND_OFFLOAD_NET_BUFFER_LIST_INFO", "LsoV2Transmit", "a view of Value: accessors"),
+    ("NDIS_TCP_LARGE_SEND_OFFLOAD_NET_BUFFER_LIST_INFO", "LsoV2TransmitComplete", "a view of Value: accessors"),
+    ("NDIS_UDP_SEGMENTATION_OFFLOAD_NET_BUFFER_LIST_INFO", "Transmit", "a view of Value: accessors"),
+    ("NDIS_NET_BUFFER_LIST_8021Q_INFO", "TagHeader", "a view of Value: accessors"),
+    ("NDIS_NET_BUFFER_LIST_8021Q_INFO", "WLanTagHeader", "a view of Value: accessors"),
     ("NDIS_RSC_NBL_INFO", "Info", "a view of Value: accessors"),
     ("*", "Info", "NET_LUID's bit-fields: accessors"),
-    (
-        "*",
-        "HeaderX64",
-        "inside an SLIST_HEADER only Ex*SList functions look",
-    ),
-    (
-        "*",
-        "SingleListHead",
-        "the lookaside list's view of ListHead without sequence numbers",
-    ),
-    (
-        "*",
-        "TargetInfoAsUlong",
-        "a DPC's Type, Importance and Number as one word",
-    ),
-    (
-        "*",
-        "DISPATCHER_HEADER",
-        "views of its first four bytes, one per kind of dispatcher object",
-    ),
-    (
-        "IRP",
-        "IoRingContext",
-        "UserIosb of a request that came from an I/O ring",
-    ),
-    (
-        "IRP",
-        "Overlay.AsynchronousParameters.IssuingProcess",
-        "UserApcRoutine of an I/O ring's request",
-    ),
-    (
-        "IRP",
-        "Overlay.AsynchronousParameters.IoRing",
-        "UserApcContext of an I/O ring's request",
-    ),
-    (
-        "IRP",
-        "Tail.Overlay.DeviceQueueEntry",
-        "DriverContext while StartIo queues hold the IRP",
-    ),
-    (
-        "IRP",
-        "Tail.Apc",
-        "the tail once the I/O manager completes the IRP",
-    ),
-    (
-        "DEVICE_OBJECT",
-        "Queue.Wcb.WaitQueueEntry",
-        "three words of the HAL's DMA queue",
-    ),
-    (
-        "DEVICE_OBJECT",
-        "DeviceQueue.Reserved",
-        "the kernel's own bits",
-    ),
+    ("*", "HeaderX64", "inside an SLIST_HEADER only Ex*SList functions look"),
+    ("*", "SingleListHead", "the lookaside list's view of ListHead without sequence numbers"),
+    ("*", "TargetInfoAsUlong", "a DPC's Type, Importance and Number as one word"),
+    ("*", "DISPATCHER_HEADER", "views of its first four bytes, one per kind of dispatcher object"),
+    ("IRP", "IoRingContext", "UserIosb of a request that came from an I/O ring"),
+    ("IRP", "Overlay.AsynchronousParameters.IssuingProcess", "UserApcRoutine of an I/O ring's request"),
+    ("IRP", "Overlay.AsynchronousParameters.IoRing", "UserApcContext of an I/O ring's request"),
+    ("IRP", "Tail.Overlay.DeviceQueueEntry", "DriverContext while StartIo queues hold the IRP"),
+    ("IRP", "Tail.Apc", "the tail once the I/O manager completes the IRP"),
+    ("DEVICE_OBJECT", "Queue.Wcb.WaitQueueEntry", "three words of the HAL's DMA queue"),
+    ("DEVICE_OBJECT", "DeviceQueue.Reserved", "the kernel's own bits"),
     ("DEVICE_OBJECT", "DeviceQueue.Hint", "the kernel's own bits"),
-    (
-        "KAPC_STATE",
-        "KernelApcInProgress",
-        "a bit of InProgressFlags",
-    ),
-    (
-        "KAPC_STATE",
-        "SpecialApcInProgress",
-        "a bit of InProgressFlags",
-    ),
-    (
-        "KAPC_STATE",
-        "SpecialUserApcPending",
-        "a bit of UserApcPendingAll",
-    ),
+    ("KAPC_STATE", "KernelApcInProgress", "a bit of InProgressFlags"),
+    ("KAPC_STATE", "SpecialApcInProgress", "a bit of InProgressFlags"),
+    ("KAPC_STATE", "SpecialUserApcPending", "a bit of UserApcPendingAll"),
     ("KAPC_STATE", "UserApcPending", "a bit of UserApcPendingAll"),
-    (
-        "IO_STACK_LOCATION",
-        "Parameters",
-        "requests to file systems, disks and buses: neither filter nor lab sees one",
-    ),
+    ("IO_STACK_LOCATION", "Parameters", "requests to file systems, disks and buses: neither filter nor lab sees one"),
 ];
 
 /// The views of a `DISPATCHER_HEADER`'s first four bytes that are not bound.
@@ -273,9 +129,9 @@ fn is_unbound(name: &str, path: &str) -> bool {
         ("*", prefix) => path.split('.').any(|part| part == prefix),
         (of, prefix) => {
             of == name
-                && path.strip_prefix(prefix).is_some_and(|rest| {
-                    prefix.is_empty() || rest.is_empty() || rest.starts_with('.')
-                })
+                && path
+                    .strip_prefix(prefix)
+                    .is_some_and(|rest| prefix.is_empty() || rest.is_empty() || rest.starts_with('.'))
         }
     })
 }
@@ -301,27 +157,18 @@ fn structs_are_as_the_headers_say() {
         }
         for field in &ours.fields {
             let Some(row) = rows.iter().find(|row| row.path == field.path) else {
-                wrong.push(format!(
-                    "{}.{}: no such field in the facts",
-                    ours.name, field.path
-                ));
+                wrong.push(format!("{}.{}: no such field in the facts", ours.name, field.path));
                 continue;
             };
             if row.offset != field.offset {
-                wrong.push(format!(
-                    "{}.{}: offset {}, facts {}",
-                    ours.name, field.path, field.offset, row.offset
-                ));
+                wrong.push(format!("{}.{}: offset {}, facts {}", ours.name, field.path, field.offset, row.offset));
             }
             let named = !matches!(row.c_type, "struct/union" | "struct" | "union");
             let tagged_but_unlisted = NESTED.contains(&row.c_type);
             if named && !tagged_but_unlisted {
                 let (is, should) = (facts::short(field.rust_type), types.rust(row.c_type));
                 if is != should {
-                    wrong.push(format!(
-                        "{}.{}: type {is}, facts {} = {should}",
-                        ours.name, field.path, row.c_type
-                    ));
+                    wrong.push(format!("{}.{}: type {is}, facts {} = {should}", ours.name, field.path, row.c_type));
                 }
             }
         }
@@ -358,33 +205,20 @@ fn every_field_is_bound_or_has_a_reason_not_to_be() {
     let ours = ours();
     let bound: BTreeSet<(&str, &str)> = ours
         .iter()
-        .flat_map(|ours| {
-            ours.fields
-                .iter()
-                .map(|field| (ours.name, field.path.as_str()))
-                .chain([(ours.name, "")])
-        })
+        .flat_map(|ours| ours.fields.iter().map(|field| (ours.name, field.path.as_str())).chain([(ours.name, "")]))
         .collect();
-    let bits: BTreeSet<(&str, &str)> = bit_rows()
-        .iter()
-        .map(|(name, path, ..)| (*name, *path))
-        .collect();
+    let bits: BTreeSet<(&str, &str)> = bit_rows().iter().map(|(name, path, ..)| (*name, *path)).collect();
     let mut missing = Vec::new();
     for (name, rows) in facts::structs() {
         for row in rows {
-            let known = bound.contains(&(name, row.path))
-                || bits.contains(&(name, row.path))
-                || is_unbound(name, row.path);
+            let known =
+                bound.contains(&(name, row.path)) || bits.contains(&(name, row.path)) || is_unbound(name, row.path);
             if !known {
                 missing.push(format!("{name}.{}", row.path));
             }
         }
     }
-    assert!(
-        missing.is_empty(),
-        "neither bound nor in UNBOUND: {}",
-        missing.join(" ")
-    );
+    assert!(missing.is_empty(), "neither bound nor in UNBOUND: {}", missing.join(" "));
 }
 
 /// A bit-field of ours: struct and path in C, first and last bit from the start of the struct.
@@ -398,13 +232,7 @@ macro_rules! bit_layouts {
 }
 
 /// The rows of the facts that each struct with accessors is about.
-fn bit_words() -> Vec<(
-    &'static str,
-    &'static [(&'static str, u32, u32)],
-    &'static str,
-    &'static str,
-    u32,
-)> {
+fn bit_words() -> Vec<(&'static str, &'static [(&'static str, u32, u32)], &'static str, &'static str, u32)> {
     bit_layouts! {
         NET_LUID, "NET_LUID", "Info.", 0;
         NDIS_TCP_IP_CHECKSUM_NET_BUFFER_LIST_INFO, "NDIS_TCP_IP_CHECKSUM_NET_BUFFER_LIST_INFO", "", 0;
@@ -441,9 +269,7 @@ fn bit_rows() -> Vec<BitRow> {
         assert!(!listed.is_empty(), "{name}: nothing at {c_struct}.{prefix}");
         for (row, path, (low, high)) in listed {
             let from = row.offset as u32 * 8;
-            let ours = fields
-                .iter()
-                .find(|(field, ..)| *field == path.replace('.', "_"));
+            let ours = fields.iter().find(|(field, ..)| *field == path.replace('.', "_"));
             let ours = ours.map(|(_, low, high)| (base + low, base + high));
             assert_eq!(ours, Some((from + low, from + high)), "{name}: {path}");
             rows.push((c_struct, row.path, from + low, from + high));
@@ -457,22 +283,10 @@ fn bit_fields_are_where_the_headers_say() {
     let ours: usize = bit_words().iter().map(|(_, fields, ..)| fields.len()).sum();
     // RSC's two halves are USHORT fields in C, and accessors here: checked below, not through bit rows.
     assert_eq!(bit_rows().len(), ours);
-    assert_eq!(
-        NDIS_RSC_NBL_INFO::BIT_FIELDS,
-        [
-            ("Info_CoalescedSegCount", 0, 15),
-            ("Info_DupAckCount", 16, 31)
-        ]
-    );
+    assert_eq!(NDIS_RSC_NBL_INFO::BIT_FIELDS, [("Info_CoalescedSegCount", 0, 15), ("Info_DupAckCount", 16, 31)]);
     let facts = facts::structs();
-    let offsets: Vec<_> = facts["NDIS_RSC_NBL_INFO"]
-        .iter()
-        .map(|row| (row.path, row.offset))
-        .collect();
-    assert!(
-        offsets.contains(&("Info.CoalescedSegCount", 0))
-            && offsets.contains(&("Info.DupAckCount", 2))
-    );
+    let offsets: Vec<_> = facts["NDIS_RSC_NBL_INFO"].iter().map(|row| (row.path, row.offset)).collect();
+    assert!(offsets.contains(&("Info.CoalescedSegCount", 0)) && offsets.contains(&("Info.DupAckCount", 2)));
 }
 
 #[test]
@@ -481,29 +295,16 @@ fn accessors_touch_their_own_bits_only() {
     luid.set_IfType(6);
     luid.set_NetLuidIndex(0x01_0203);
     assert_eq!(luid.Value, 0x0006_0102_03ff_ffff);
-    assert_eq!(
-        (luid.IfType(), luid.NetLuidIndex(), luid.Reserved()),
-        (6, 0x01_0203, 0xff_ffff)
-    );
+    assert_eq!((luid.IfType(), luid.NetLuidIndex(), luid.Reserved()), (6, 0x01_0203, 0xff_ffff));
 
-    let mut tag = NDIS_NET_BUFFER_LIST_8021Q_INFO {
-        Value: std::ptr::without_provenance_mut(0xaaaa_bbbb_0000_0000),
-    };
+    let mut tag = NDIS_NET_BUFFER_LIST_8021Q_INFO { Value: std::ptr::without_provenance_mut(0xaaaa_bbbb_0000_0000) };
     tag.set_TagHeader_VlanId(0x1fff);
-    assert_eq!(
-        tag.Value.addr(),
-        0xaaaa_bbbb_0000_fff0,
-        "a value too wide is cut"
-    );
+    assert_eq!(tag.Value.addr(), 0xaaaa_bbbb_0000_fff0, "a value too wide is cut");
     tag.set_TagHeader_VlanId(0x123);
     tag.set_TagHeader_UserPriority(5);
     assert_eq!(tag.Value.addr(), 0xaaaa_bbbb_0000_1235);
     assert_eq!(
-        (
-            tag.TagHeader_VlanId(),
-            tag.TagHeader_UserPriority(),
-            tag.TagHeader_CanonicalFormatId()
-        ),
+        (tag.TagHeader_VlanId(), tag.TagHeader_UserPriority(), tag.TagHeader_CanonicalFormatId()),
         (0x123, 5, 0)
     );
 
