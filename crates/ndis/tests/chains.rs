@@ -5,6 +5,7 @@ mod stand_in;
 
 use nblease_ndis::Status;
 use nblease_ndis::chain::{LentChain, Received, RecvChain, ReturnedChain, SendChain, SentChain};
+use nblease_ndis::packet::FrameRef;
 use nblease_ndis::sys::*;
 use stand_in::{Call, Frame, Packet, calls, install, link};
 
@@ -156,7 +157,9 @@ fn a_lent_receive_goes_up_on_loan_or_just_ends() {
     let (chain, nbls) = lent_chain(&mut packets, flags);
     Received::Lent(chain).forward();
     assert_eq!(calls(), [Call::Indicate { nbls, port: PORT, count: 2, flags }]);
-    drop(lent_chain(&mut packets, flags).0);
+    {
+        let _ended = lent_chain(&mut packets, flags);
+    }
     assert_eq!(calls(), []);
 }
 
@@ -183,7 +186,7 @@ fn a_packet_tells_what_is_out_of_band() {
         assert_eq!(nbl.hash(), None, "no hash function is set");
         assert_eq!((nbl.queue_id(), nbl.coalesced_segments()), (3, 0));
         let frames: Vec<_> = nbl.frames().collect();
-        assert_eq!(frames.iter().map(|frame| frame.len()).collect::<Vec<_>>(), [4, 7]);
+        assert_eq!(frames.iter().map(FrameRef::len).collect::<Vec<_>>(), [4, 7]);
         assert_eq!(frames[1].read::<3>(4), Ok(*b"two"));
         assert!(frames[1].read::<3>(5).is_err(), "past the end");
     }

@@ -224,15 +224,33 @@ fn every_field_is_bound_or_has_a_reason_not_to_be() {
 /// A bit-field of ours: struct and path in C, first and last bit from the start of the struct.
 type BitRow = (&'static str, &'static str, u32, u32);
 
+/// A word of bit-fields of ours, and where the facts have it.
+struct BitWord {
+    name: &'static str,
+    /// Name, first bit, last bit.
+    fields: &'static [(&'static str, u32, u32)],
+    c_struct: &'static str,
+    /// The path of what holds the word.
+    prefix: &'static str,
+    /// The word's place in the struct, in bytes.
+    offset: u32,
+}
+
 /// `type, struct in C, path of what holds the word in C, byte offset of the word`.
 macro_rules! bit_layouts {
     ($($name:ident, $c_struct:literal, $prefix:literal, $offset:literal;)*) => {
-        vec![$((stringify!($name), $name::BIT_FIELDS, $c_struct, $prefix, $offset)),*]
+        vec![$(BitWord {
+            name: stringify!($name),
+            fields: $name::BIT_FIELDS,
+            c_struct: $c_struct,
+            prefix: $prefix,
+            offset: $offset,
+        }),*]
     };
 }
 
 /// The rows of the facts that each struct with accessors is about.
-fn bit_words() -> Vec<(&'static str, &'static [(&'static str, u32, u32)], &'static str, &'static str, u32)> {
+fn bit_words() -> Vec<BitWord> {
     bit_layouts! {
         NET_LUID, "NET_LUID", "Info.", 0;
         NDIS_TCP_IP_CHECKSUM_NET_BUFFER_LIST_INFO, "NDIS_TCP_IP_CHECKSUM_NET_BUFFER_LIST_INFO", "", 0;
@@ -259,7 +277,7 @@ fn bit_words() -> Vec<(&'static str, &'static [(&'static str, u32, u32)], &'stat
 fn bit_rows() -> Vec<BitRow> {
     let facts = facts::structs();
     let mut rows = Vec::new();
-    for (name, fields, c_struct, prefix, offset) in bit_words() {
+    for BitWord { name, fields, c_struct, prefix, offset } in bit_words() {
         let base = offset * 8;
         let listed: Vec<_> = facts[c_struct]
             .iter()
@@ -280,7 +298,7 @@ fn bit_rows() -> Vec<BitRow> {
 
 #[test]
 fn bit_fields_are_where_the_headers_say() {
-    let ours: usize = bit_words().iter().map(|(_, fields, ..)| fields.len()).sum();
+    let ours: usize = bit_words().iter().map(|word| word.fields.len()).sum();
     // RSC's two halves are USHORT fields in C, and accessors here: checked below, not through bit rows.
     assert_eq!(bit_rows().len(), ours);
     assert_eq!(NDIS_RSC_NBL_INFO::BIT_FIELDS, [("Info_CoalescedSegCount", 0, 15), ("Info_DupAckCount", 16, 31)]);

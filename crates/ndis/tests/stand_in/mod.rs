@@ -8,7 +8,7 @@ use nblease_ndis::FilterHandle;
 use nblease_ndis::sys::*;
 
 /// The handle that these tests' modules have.
-pub const HANDLE: usize = 0xf117e4;
+pub const HANDLE: usize = 0xf117;
 
 /// A call into the kernel: what a test asserts of it. Lists are given by their NBLs.
 #[derive(Debug, PartialEq, Eq, Clone)]
@@ -288,7 +288,9 @@ pub fn zeroed<T: Copy>() -> T {
 /// A packet and what it is made of, at fixed addresses.
 pub struct Packet {
     pub nbl: Box<NET_BUFFER_LIST>,
+    #[allow(clippy::vec_box, reason = "they are linked by address")]
     nbs: Vec<Box<NET_BUFFER>>,
+    #[allow(clippy::vec_box, reason = "they are linked by address")]
     mdls: Vec<Box<MDL>>,
     bytes: Vec<Box<[u8]>>,
 }
