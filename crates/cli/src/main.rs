@@ -1,2 +1,37 @@
-//! Placeholder.
-fn main() {}
+//! The `nblease` program: lists adapters, captures frames, shows counters.
+//!
+//! Ends with 0 when all went well, 1 when something failed, 2 when it was called wrongly. What a
+//! user asked for goes to standard output, everything else to standard error.
+
+mod args;
+mod capture;
+mod frame;
+mod list;
+mod select;
+mod session;
+mod sink;
+mod stats;
+mod units;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::args::{Args, Command};
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    let target = args.target();
+    let result = match &args.command {
+        Command::List => list::run(&target, args.json),
+        Command::Capture(options) => capture::run(&target, options, args.json),
+        Command::Stats => stats::run(&target, args.json),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("nblease: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

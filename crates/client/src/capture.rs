@@ -19,10 +19,7 @@ pub struct CaptureOptions {
 
 impl Default for CaptureOptions {
     fn default() -> Self {
-        Self {
-            reads: 4,
-            read_size: None,
-        }
+        Self { reads: 4, read_size: None }
     }
 }
 
@@ -61,10 +58,7 @@ impl<T: Transport> Capture<T> {
         };
         let needed = device.configure(config, luids)?.needed_read_bytes as usize;
         if read_size < needed {
-            return Err(Error::ReadTooSmall {
-                size: read_size,
-                needed,
-            });
+            return Err(Error::ReadTooSmall { size: read_size, needed });
         }
         let mut capture = Self {
             device,
@@ -95,12 +89,7 @@ impl<T: Transport> Capture<T> {
         let Some(&read) = self.pended.front() else {
             return Ok(None);
         };
-        let Some(Ended {
-            status,
-            buffer,
-            len,
-        }) = self.device.transport().wait(read, timeout)?
-        else {
+        let Some(Ended { status, buffer, len }) = self.device.transport().wait(read, timeout)? else {
             return Ok(Some(&[]));
         };
         self.pended.pop_front();
@@ -109,19 +98,13 @@ impl<T: Transport> Capture<T> {
             NtStatus::SUCCESS => {}
             NtStatus::CANCELLED if self.stopping => return Ok(Some(&[])),
             status => {
-                return Err(Error::Refused {
-                    call: "READ",
-                    status,
-                });
+                return Err(Error::Refused { call: "READ", status });
             }
         }
         if !self.stopping {
             self.pend(spare)?;
         }
-        self.current
-            .get(..len)
-            .map(Some)
-            .ok_or(Error::Malformed { call: "READ" })
+        self.current.get(..len).map(Some).ok_or(Error::Malformed { call: "READ" })
     }
 
     /// Cancels the reads and pends no more; what they hold already still comes from

@@ -3,8 +3,8 @@
 use nblease_abi::NtStatus;
 use nblease_abi::configure::{Configure, ConfigureReply};
 use nblease_abi::ioctl::{
-    ABI_VERSION, AdapterEntry, AdapterList, IOCTL_CONFIGURE, IOCTL_LIST_ADAPTERS,
-    IOCTL_QUERY_VERSION, IOCTL_STATS, VersionInfo,
+    ABI_VERSION, AdapterEntry, AdapterList, IOCTL_CONFIGURE, IOCTL_LIST_ADAPTERS, IOCTL_QUERY_VERSION, IOCTL_STATS,
+    VersionInfo,
 };
 use nblease_abi::stats::{AdapterStats, ReaderStats, StatsHeader};
 use zerocopy::{FromBytes, IntoBytes};
@@ -64,12 +64,9 @@ impl<T: Transport> Device<T> {
         const CALL: &str = "QUERY_VERSION";
         let output_len = size_of::<VersionInfo>();
         let output = call(&mut transport, CALL, IOCTL_QUERY_VERSION, &[], output_len)?;
-        let version =
-            VersionInfo::read_from_bytes(&output).map_err(|_| Error::Malformed { call: CALL })?;
+        let version = VersionInfo::read_from_bytes(&output).map_err(|_| Error::Malformed { call: CALL })?;
         if version.abi_version != ABI_VERSION {
-            return Err(Error::AbiVersion {
-                driver: version.abi_version,
-            });
+            return Err(Error::AbiVersion { driver: version.abi_version });
         }
         Ok(Self { transport, version })
     }
@@ -93,15 +90,8 @@ impl<T: Transport> Device<T> {
         let mut room = ADAPTERS_FIRST;
         loop {
             let output_len = size_of::<AdapterList>() + room * size_of::<AdapterEntry>();
-            let output = call(
-                &mut self.transport,
-                CALL,
-                IOCTL_LIST_ADAPTERS,
-                &[],
-                output_len,
-            )?;
-            let (head, entries) =
-                AdapterList::parse(&output).map_err(|_| Error::Malformed { call: CALL })?;
+            let output = call(&mut self.transport, CALL, IOCTL_LIST_ADAPTERS, &[], output_len)?;
+            let (head, entries) = AdapterList::parse(&output).map_err(|_| Error::Malformed { call: CALL })?;
             match grown(room, head.count, head.total) {
                 Some(more) => room = more,
                 None => return Ok(entries.map(Adapter::from).collect()),
@@ -114,27 +104,14 @@ impl<T: Transport> Device<T> {
     /// # Errors
     /// Where the configuration is not valid, an adapter is not attached, the handle is a reader
     /// already, or memory is short.
-    pub fn configure(
-        &mut self,
-        config: &Configure,
-        luids: &[u64],
-    ) -> Result<ConfigureReply, Error> {
+    pub fn configure(&mut self, config: &Configure, luids: &[u64]) -> Result<ConfigureReply, Error> {
         const CALL: &str = "CONFIGURE";
         let mut input = config.as_bytes().to_vec();
         input.extend(luids.iter().flat_map(|luid| luid.to_le_bytes()));
         Configure::parse(&input).map_err(Error::Config)?;
         let output_len = size_of::<ConfigureReply>();
-        let output = match call(
-            &mut self.transport,
-            CALL,
-            IOCTL_CONFIGURE,
-            &input,
-            output_len,
-        ) {
-            Err(Error::Refused {
-                status: NtStatus::NOT_FOUND,
-                ..
-            }) => Err(Error::NoAdapter),
+        let output = match call(&mut self.transport, CALL, IOCTL_CONFIGURE, &input, output_len) {
+            Err(Error::Refused { status: NtStatus::NOT_FOUND, .. }) => Err(Error::NoAdapter),
             result => result,
         }?;
         ConfigureReply::read_from_bytes(&output).map_err(|_| Error::Malformed { call: CALL })
@@ -148,16 +125,10 @@ impl<T: Transport> Device<T> {
         const CALL: &str = "STATS";
         let mut room = ADAPTERS_FIRST;
         loop {
-            let output_len = size_of::<StatsHeader>()
-                + size_of::<ReaderStats>()
-                + room * size_of::<AdapterStats>();
+            let output_len = size_of::<StatsHeader>() + size_of::<ReaderStats>() + room * size_of::<AdapterStats>();
             let output = call(&mut self.transport, CALL, IOCTL_STATS, &[], output_len)?;
             let stats = StatsHeader::parse(&output).map_err(|_| Error::Malformed { call: CALL })?;
-            let StatsHeader {
-                adapter_count,
-                adapter_total,
-                ..
-            } = stats.header;
+            let StatsHeader { adapter_count, adapter_total, .. } = stats.header;
             match grown(room, adapter_count, adapter_total) {
                 Some(more) => room = more,
                 None => {
@@ -187,11 +158,7 @@ fn call(
     output_len: usize,
 ) -> Result<Vec<u8>, Error> {
     let (status, output) = transport.ioctl(code, input, output_len)?;
-    if status == NtStatus::SUCCESS {
-        Ok(output)
-    } else {
-        Err(Error::Refused { call, status })
-    }
+    if status == NtStatus::SUCCESS { Ok(output) } else { Err(Error::Refused { call, status }) }
 }
 
 impl From<AdapterEntry> for Adapter {

@@ -53,11 +53,9 @@ pub enum Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NoDevice(target) => write!(
-                f,
-                "the driver is not loaded ({target} does not exist); load it with {}",
-                target.how_to_load()
-            ),
+            Self::NoDevice(target) => {
+                write!(f, "the driver is not loaded ({target} does not exist); load it with {}", target.how_to_load())
+            }
             Self::AccessDenied(target) => {
                 write!(f, "{target} may be opened by administrators only")
             }
@@ -67,13 +65,10 @@ impl fmt::Display for Error {
                 "the driver speaks ABI version {driver} and this program version {ABI_VERSION}: use the ones that came together"
             ),
             Self::Config(error) => error.fmt(f),
-            Self::NoAdapter => {
-                f.write_str("an adapter that was asked for is not attached any more")
+            Self::NoAdapter => f.write_str("an adapter that was asked for is not attached any more"),
+            Self::ReadTooSmall { size, needed } => {
+                write!(f, "reads of {size} bytes are too small for this snaplen, which needs {needed} bytes")
             }
-            Self::ReadTooSmall { size, needed } => write!(
-                f,
-                "reads of {size} bytes are too small for this snaplen, which needs {needed} bytes"
-            ),
             Self::Refused { call, status } => write!(f, "{call} was refused: {status}"),
             Self::Malformed { call } => write!(f, "the driver's answer to {call} is malformed"),
             Self::Lost(error) => write!(f, "the connection to the driver broke: {error}"),

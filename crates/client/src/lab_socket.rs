@@ -34,11 +34,7 @@ struct PendedRead {
 /// What came in.
 enum Event {
     /// The answer to a call that is no read.
-    Answer {
-        id: u64,
-        status: NtStatus,
-        data: Vec<u8>,
-    },
+    Answer { id: u64, status: NtStatus, data: Vec<u8> },
     /// A read has ended; that is noted.
     ReadEnded,
     /// Nothing, until the deadline.
@@ -63,26 +59,14 @@ impl LabSocket {
             ErrorKind::PermissionDenied => Error::AccessDenied(target.clone()),
             _ => Error::Open(target.clone(), error),
         })?;
-        let mut socket = Self {
-            stream,
-            incoming: vec![0; FrameHeader::LEN],
-            filled: 0,
-            next_id: 1,
-            reads: HashMap::new(),
-        };
-        let (status, _) = socket.call(&Request::Open {
-            name: DEVICE_NAME_WIN32,
-        })?;
+        let mut socket =
+            Self { stream, incoming: vec![0; FrameHeader::LEN], filled: 0, next_id: 1, reads: HashMap::new() };
+        let (status, _) = socket.call(&Request::Open { name: DEVICE_NAME_WIN32 })?;
         match status {
             NtStatus::SUCCESS => Ok(socket),
-            NtStatus::OBJECT_NAME_NOT_FOUND | NtStatus::DEVICE_DOES_NOT_EXIST => {
-                Err(Error::NoDevice(target.clone()))
-            }
+            NtStatus::OBJECT_NAME_NOT_FOUND | NtStatus::DEVICE_DOES_NOT_EXIST => Err(Error::NoDevice(target.clone())),
             NtStatus::ACCESS_DENIED => Err(Error::AccessDenied(target.clone())),
-            status => Err(Error::Refused {
-                call: "Open",
-                status,
-            }),
+            status => Err(Error::Refused { call: "Open", status }),
         }
     }
 
@@ -105,11 +89,7 @@ impl LabSocket {
         let id = self.send(request)?;
         loop {
             match self.receive(None)? {
-                Event::Answer {
-                    id: answered,
-                    status,
-                    data,
-                } if answered == id => {
+                Event::Answer { id: answered, status, data } if answered == id => {
                     return Ok((status, data));
                 }
                 Event::Answer { .. } => return Err(FrameError.into()),
@@ -136,10 +116,7 @@ impl LabSocket {
             let (id, status, data) = (header.id, reply.status, reply.data.to_vec());
             return Ok(Event::Answer { id, status, data });
         };
-        read.buffer
-            .get_mut(..reply.data.len())
-            .ok_or(FrameError)?
-            .copy_from_slice(reply.data);
+        read.buffer.get_mut(..reply.data.len()).ok_or(FrameError)?.copy_from_slice(reply.data);
         read.ended = Some((reply.status, reply.data.len()));
         Ok(Event::ReadEnded)
     }
@@ -159,9 +136,7 @@ impl LabSocket {
                 Ok(0) => return Err(Error::Lost(ErrorKind::UnexpectedEof.into())),
                 Ok(count) => self.filled += count,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error)
-                    if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) =>
-                {
+                Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
                     return Ok(false);
                 }
                 Err(error) => return Err(Error::Lost(error)),
@@ -172,30 +147,15 @@ impl LabSocket {
 }
 
 impl Transport for LabSocket {
-    fn ioctl(
-        &mut self,
-        code: u32,
-        input: &[u8],
-        output_len: usize,
-    ) -> Result<(NtStatus, Vec<u8>), Error> {
+    fn ioctl(&mut self, code: u32, input: &[u8], output_len: usize) -> Result<(NtStatus, Vec<u8>), Error> {
         let output_len = u32::try_from(output_len).map_err(|_| FrameError)?;
-        self.call(&Request::Ioctl {
-            code,
-            output_len,
-            input,
-        })
+        self.call(&Request::Ioctl { code, output_len, input })
     }
 
     fn read(&mut self, buffer: Vec<u8>) -> Result<ReadId, Error> {
         let len = u32::try_from(buffer.len()).map_err(|_| FrameError)?;
         let id = self.send(&Request::Read { len })?;
-        self.reads.insert(
-            id,
-            PendedRead {
-                buffer,
-                ended: None,
-            },
-        );
+        self.reads.insert(id, PendedRead { buffer, ended: None });
         Ok(ReadId(id))
     }
 
@@ -206,11 +166,7 @@ impl Transport for LabSocket {
             if let Some((status, len)) = ended
                 && let Some(PendedRead { buffer, .. }) = self.reads.remove(&read.0)
             {
-                return Ok(Some(Ended {
-                    status,
-                    buffer,
-                    len,
-                }));
+                return Ok(Some(Ended { status, buffer, len }));
             }
             match self.receive(Some(deadline))? {
                 Event::TimedOut => return Ok(None),

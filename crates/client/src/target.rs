@@ -26,11 +26,7 @@ impl Default for Target {
     /// The control device on Windows, elsewhere the socket where a lab listens unless told
     /// otherwise.
     fn default() -> Self {
-        if cfg!(windows) {
-            Self::Device(DEVICE_NAME_WIN32.to_owned())
-        } else {
-            Self::Socket(DEFAULT_SOCKET.into())
-        }
+        if cfg!(windows) { Self::Device(DEVICE_NAME_WIN32.to_owned()) } else { Self::Socket(DEFAULT_SOCKET.into()) }
     }
 }
 

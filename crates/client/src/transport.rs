@@ -27,12 +27,7 @@ pub trait Transport {
     ///
     /// # Errors
     /// Only where the call itself could not be made: what the driver answers is in the status.
-    fn ioctl(
-        &mut self,
-        code: u32,
-        input: &[u8],
-        output_len: usize,
-    ) -> Result<(NtStatus, Vec<u8>), Error>;
+    fn ioctl(&mut self, code: u32, input: &[u8], output_len: usize) -> Result<(NtStatus, Vec<u8>), Error>;
 
     /// `ReadFile`, overlapped, for as many bytes as `buffer` has. That the driver refuses it is
     /// known when it is waited for.
@@ -56,12 +51,7 @@ pub trait Transport {
 }
 
 impl<T: Transport + ?Sized> Transport for Box<T> {
-    fn ioctl(
-        &mut self,
-        code: u32,
-        input: &[u8],
-        output_len: usize,
-    ) -> Result<(NtStatus, Vec<u8>), Error> {
+    fn ioctl(&mut self, code: u32, input: &[u8], output_len: usize) -> Result<(NtStatus, Vec<u8>), Error> {
         (**self).ioctl(code, input, output_len)
     }
 

@@ -14,16 +14,11 @@ use std::time::Duration;
 
 use nblease_abi::NtStatus;
 use windows_sys::Win32::Foundation::{
-    ERROR_ACCESS_DENIED, ERROR_FILE_NOT_FOUND, ERROR_IO_INCOMPLETE, ERROR_IO_PENDING,
-    ERROR_NOT_FOUND, ERROR_PATH_NOT_FOUND, GENERIC_READ, GENERIC_WRITE, GetLastError, HANDLE,
-    INVALID_HANDLE_VALUE, WAIT_TIMEOUT,
+    ERROR_ACCESS_DENIED, ERROR_FILE_NOT_FOUND, ERROR_IO_INCOMPLETE, ERROR_IO_PENDING, ERROR_NOT_FOUND,
+    ERROR_PATH_NOT_FOUND, GENERIC_READ, GENERIC_WRITE, GetLastError, HANDLE, INVALID_HANDLE_VALUE, WAIT_TIMEOUT,
 };
-use windows_sys::Win32::Storage::FileSystem::{
-    CreateFileW, FILE_FLAG_OVERLAPPED, OPEN_EXISTING, ReadFile,
-};
-use windows_sys::Win32::System::IO::{
-    CancelIoEx, DeviceIoControl, GetOverlappedResultEx, OVERLAPPED,
-};
+use windows_sys::Win32::Storage::FileSystem::{CreateFileW, FILE_FLAG_OVERLAPPED, OPEN_EXISTING, ReadFile};
+use windows_sys::Win32::System::IO::{CancelIoEx, DeviceIoControl, GetOverlappedResultEx, OVERLAPPED};
 use windows_sys::Win32::System::Threading::{CreateEventW, INFINITE};
 
 use crate::{Ended, Error, ReadId, Target, Transport};
@@ -57,12 +52,7 @@ impl Call {
         // SAFETY: OVERLAPPED is plain data for which all zeros is the documented start.
         let mut overlapped: OVERLAPPED = unsafe { mem::zeroed() };
         overlapped.hEvent = event.as_raw_handle();
-        Ok(Box::new(Self {
-            overlapped,
-            _event: event,
-            buffer,
-            refused: None,
-        }))
+        Ok(Box::new(Self { overlapped, _event: event, buffer, refused: None }))
     }
 
     /// Notes how making the call went: `ok` is what ReadFile or DeviceIoControl returned.
@@ -81,15 +71,7 @@ impl Call {
         let mut bytes = 0;
         // SAFETY: `overlapped` is that of a call made on `handle`, and is where it was then, since
         // the box does not move.
-        let ok = unsafe {
-            GetOverlappedResultEx(
-                handle,
-                &raw const self.overlapped,
-                &raw mut bytes,
-                milliseconds,
-                0,
-            )
-        };
+        let ok = unsafe { GetOverlappedResultEx(handle, &raw const self.overlapped, &raw mut bytes, milliseconds, 0) };
         if ok != 0 {
             return Some((NtStatus::SUCCESS, bytes as usize));
         }
@@ -133,19 +115,12 @@ impl WinDevice {
             return Err(match last_error() {
                 ERROR_FILE_NOT_FOUND | ERROR_PATH_NOT_FOUND => Error::NoDevice(target.clone()),
                 ERROR_ACCESS_DENIED => Error::AccessDenied(target.clone()),
-                error => Error::Open(
-                    target.clone(),
-                    io::Error::from_raw_os_error(error.cast_signed()),
-                ),
+                error => Error::Open(target.clone(), io::Error::from_raw_os_error(error.cast_signed())),
             });
         }
         // SAFETY: the handle was just opened and nobody else has it.
         let handle = unsafe { OwnedHandle::from_raw_handle(handle) };
-        Ok(Self {
-            handle,
-            next_id: 1,
-            reads: HashMap::new(),
-        })
+        Ok(Self { handle, next_id: 1, reads: HashMap::new() })
     }
 
     fn raw(&self) -> HANDLE {
@@ -154,16 +129,9 @@ impl WinDevice {
 }
 
 impl Transport for WinDevice {
-    fn ioctl(
-        &mut self,
-        code: u32,
-        input: &[u8],
-        output_len: usize,
-    ) -> Result<(NtStatus, Vec<u8>), Error> {
+    fn ioctl(&mut self, code: u32, input: &[u8], output_len: usize) -> Result<(NtStatus, Vec<u8>), Error> {
         let mut call = Call::new(vec![0; output_len])?;
-        let (Ok(input_len), Ok(output_len)) =
-            (u32::try_from(input.len()), u32::try_from(output_len))
-        else {
+        let (Ok(input_len), Ok(output_len)) = (u32::try_from(input.len()), u32::try_from(output_len)) else {
             return Ok((NtStatus::INVALID_PARAMETER, Vec::new()));
         };
         // SAFETY: input and output are as long as is said, and they and `overlapped` stay in place
@@ -196,22 +164,10 @@ impl Transport for WinDevice {
         self.next_id += 1;
         let len = u32::try_from(buffer.len()).unwrap_or(u32::MAX);
         let handle = self.raw();
-        let call = self
-            .reads
-            .entry(id)
-            .insert_entry(Call::new(buffer)?)
-            .into_mut();
+        let call = self.reads.entry(id).insert_entry(Call::new(buffer)?).into_mut();
         // SAFETY: the buffer has at least `len` bytes; it and `overlapped` stay in place until the
         // read has ended: in `reads`, which gives a call out only then and waits when dropped.
-        let ok = unsafe {
-            ReadFile(
-                handle,
-                call.buffer.as_mut_ptr(),
-                len,
-                ptr::null_mut(),
-                &raw mut call.overlapped,
-            )
-        };
+        let ok = unsafe { ReadFile(handle, call.buffer.as_mut_ptr(), len, ptr::null_mut(), &raw mut call.overlapped) };
         call.made(ok);
         Ok(ReadId(id))
     }
@@ -225,11 +181,7 @@ impl Transport for WinDevice {
             return Ok(None);
         };
         let mut call = self.reads.remove(&read.0).ok_or_else(unknown)?;
-        Ok(Some(Ended {
-            status,
-            buffer: mem::take(&mut call.buffer),
-            len,
-        }))
+        Ok(Some(Ended { status, buffer: mem::take(&mut call.buffer), len }))
     }
 
     fn cancel(&mut self, read: ReadId) -> Result<(), Error> {
@@ -240,9 +192,9 @@ impl Transport for WinDevice {
         // SAFETY: `overlapped` is that of a call made on `handle`; that it may have ended is allowed.
         let ok = unsafe { CancelIoEx(handle, &raw const call.overlapped) };
         match last_error() {
-            error if ok == 0 && error != ERROR_NOT_FOUND => Err(Error::Lost(
-                io::Error::from_raw_os_error(error.cast_signed()),
-            )),
+            error if ok == 0 && error != ERROR_NOT_FOUND => {
+                Err(Error::Lost(io::Error::from_raw_os_error(error.cast_signed())))
+            }
             _ => Ok(()),
         }
     }

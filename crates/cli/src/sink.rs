@@ -1,0 +1,87 @@
+//! Where captured frames go: a pcapng file, or lines for people or programs.
+
+use std::env::consts::OS;
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use nblease_client::abi::ioctl::VersionInfo;
+use nblease_client::abi::pcapng::{IsbPlan, Packet, SHB_MAX_LEN, ShbPlan};
+
+use crate::frame::Frame;
+
+/// Takes the runs of a capture.
+pub enum Sink {
+    /// The driver's own bytes behind a section header. A run goes out in one unbuffered write, so
+    /// that the output ends with a whole block whenever the program does.
+    Pcapng(File),
+    /// A line for each frame.
+    Lines(BufWriter<File>),
+    /// A JSON object on a line for each frame.
+    Json(BufWriter<File>),
+}
+
+/// Standard output without the buffer that the library keeps for it.
+fn stdout() -> io::Result<File> {
+    #[cfg(unix)]
+    let own = std::os::fd::AsFd::as_fd(&io::stdout()).try_clone_to_owned()?;
+    #[cfg(windows)]
+    let own = std::os::windows::io::AsHandle::as_handle(&io::stdout()).try_clone_to_owned()?;
+    Ok(own.into())
+}
+
+impl Sink {
+    /// For `-w` and `--json`: creates the file and writes its head.
+    pub fn create(path: Option<&Path>, json: bool, version: &VersionInfo) -> Result<Self> {
+        let Some(path) = path else {
+            let out = BufWriter::new(stdout()?);
+            return Ok(if json { Self::Json(out) } else { Self::Lines(out) });
+        };
+        let mut out = if path == Path::new("-") {
+            stdout()?
+        } else {
+            File::create(path).with_context(|| format!("cannot write {}", path.display()))?
+        };
+        let (major, minor) = (version.ndis_version >> 16, version.ndis_version & 0xFFFF);
+        let mut head = [0; SHB_MAX_LEN];
+        let len = ShbPlan {
+            os: &format!("{OS}, NDIS {major}.{minor}"),
+            userappl: concat!("nblease ", env!("CARGO_PKG_VERSION")),
+        }
+        .write(&mut head);
+        out.write_all(head.get(..len).unwrap_or_default())?;
+        Ok(Self::Pcapng(out))
+    }
+
+    /// Takes a frame; `interface` is its interface's name.
+    pub fn frame(&mut self, packet: &Packet<'_>, interface: &str) -> io::Result<()> {
+        match self {
+            Self::Pcapng(_) => Ok(()),
+            Self::Lines(out) => writeln!(out, "{}", Frame::new(packet, interface)),
+            Self::Json(out) => {
+                let mut line = serde_json::to_vec(&Frame::new(packet, interface))?;
+                line.push(b'\n');
+                out.write_all(&line)
+            }
+        }
+    }
+
+    /// Takes whole blocks, whose frames it has been given before.
+    pub fn blocks(&mut self, bytes: &[u8]) -> io::Result<()> {
+        match self {
+            Self::Pcapng(out) => out.write_all(bytes),
+            Self::Lines(out) | Self::Json(out) => out.flush(),
+        }
+    }
+
+    /// Takes what an interface's statistics are at the end.
+    pub fn statistics(&mut self, plan: &IsbPlan) -> io::Result<()> {
+        let mut block = [0; IsbPlan::MAX_LEN];
+        let len = plan.write(&mut block);
+        match self {
+            Self::Pcapng(out) => out.write_all(block.get(..len).unwrap_or_default()),
+            Self::Lines(_) | Self::Json(_) => Ok(()),
+        }
+    }
+}
