@@ -14,6 +14,7 @@ use crate::{
     judge::Judge,
     lock_order::LockOrder,
     memory::Memory,
+    ndis::Ndis,
     nt,
     pe::image::Section,
     registry::Registry,
@@ -65,6 +66,8 @@ pub struct Kernel {
     pub registry: Registry,
     /// Objects of NT that drivers made.
     pub nt: nt::Objects,
+    /// Filter drivers, adapters, packets.
+    pub ndis: Ndis,
     /// Devices, handles, IRPs.
     pub io: Io,
     /// The framework.
@@ -87,6 +90,7 @@ impl Kernel {
             faults: Faults::default(),
             registry: Registry::default(),
             nt: nt::Objects::default(),
+            ndis: Ndis::default(),
             io: Io::default(),
             wdf: Wdf::default(),
             rng: Mutex::new(SmallRng::seed_from_u64(seed)),

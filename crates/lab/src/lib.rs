@@ -20,6 +20,7 @@ pub mod judge;
 pub mod kernel;
 pub mod lock_order;
 pub mod memory;
+pub mod ndis;
 pub mod nt;
 pub mod pe;
 pub mod registry;

@@ -1,8 +1,7 @@
 //! A frame as scenarios see it: bytes, what NDIS carries beside them, and how an MDL chain cuts them.
 
 use nblease_ndis::sys::{
-    Ieee8021QNetBufferListInfo, NDIS_NET_BUFFER_LIST_INFO, NetBufferListCancelId,
-    NetBufferListFrameType,
+    Ieee8021QNetBufferListInfo, NDIS_NET_BUFFER_LIST_INFO, NetBufferListCancelId, NetBufferListFrameType,
 };
 use rand::{Rng as _, rngs::SmallRng};
 
@@ -20,19 +19,12 @@ pub struct Oob(pub [usize; SLOTS]);
 impl Oob {
     /// The word of a slot.
     pub fn get(&self, slot: NDIS_NET_BUFFER_LIST_INFO) -> usize {
-        usize::try_from(slot)
-            .ok()
-            .and_then(|at| self.0.get(at))
-            .copied()
-            .unwrap_or_default()
+        usize::try_from(slot).ok().and_then(|at| self.0.get(at)).copied().unwrap_or_default()
     }
 
     /// Sets the word of a slot.
     pub fn set(&mut self, slot: NDIS_NET_BUFFER_LIST_INFO, word: usize) {
-        if let Some(place) = usize::try_from(slot)
-            .ok()
-            .and_then(|at| self.0.get_mut(at))
-        {
+        if let Some(place) = usize::try_from(slot).ok().and_then(|at| self.0.get_mut(at)) {
             *place = word;
         }
     }
@@ -48,10 +40,7 @@ impl Oob {
     /// Sets the VLAN tag. A tag of 0 cannot be told from none.
     pub fn set_vlan(&mut self, tci: u16) {
         let tci = usize::from(tci);
-        self.set(
-            Ieee8021QNetBufferListInfo,
-            tci >> 13 | (tci >> 12 & 1) << 3 | (tci & 0xfff) << 4,
-        );
+        self.set(Ieee8021QNetBufferListInfo, tci >> 13 | (tci >> 12 & 1) << 3 | (tci & 0xfff) << 4);
     }
 
     /// `NetBufferListFrameType` of a receive: the EtherType, in network order as it lies in the frame.
@@ -61,10 +50,7 @@ impl Oob {
 
     /// Sets `NetBufferListFrameType` by the EtherType.
     pub fn set_frame_type(&mut self, ether_type: u16) {
-        self.set(
-            NetBufferListFrameType,
-            usize::from(ether_type.swap_bytes()),
-        );
+        self.set(NetBufferListFrameType, usize::from(ether_type.swap_bytes()));
     }
 
     /// `NetBufferListCancelId` of a send.
@@ -85,10 +71,7 @@ pub struct Frame {
 impl Frame {
     /// A frame whose MDL chain is cut by the seed.
     pub fn new(bytes: impl Into<Vec<u8>>) -> Self {
-        Self {
-            bytes: bytes.into(),
-            layout: None,
-        }
+        Self { bytes: bytes.into(), layout: None }
     }
 
     /// The same frame, cut as given.
@@ -106,10 +89,7 @@ impl Frame {
 
 /// EtherType (or length) of a frame, 0 where it is too short.
 pub fn ether_type(frame: &[u8]) -> u16 {
-    frame
-        .get(ADDRESSES..ADDRESSES + 2)
-        .and_then(|bytes| bytes.try_into().ok())
-        .map_or(0, u16::from_be_bytes)
+    frame.get(ADDRESSES..ADDRESSES + 2).and_then(|bytes| bytes.try_into().ok()).map_or(0, u16::from_be_bytes)
 }
 
 /// Takes the VLAN tag out of a frame, as a card does: the tag (TCI), where there was one that is not 0.
@@ -158,17 +138,8 @@ impl Layout {
 
     /// Mapped MDLs of these sizes, the data starting at `data_offset`.
     pub fn pieces(sizes: &[usize], data_offset: u32) -> Self {
-        let pieces = sizes
-            .iter()
-            .map(|size| Piece {
-                bytes: *size as u32,
-                mapped: true,
-            })
-            .collect();
-        Self {
-            data_offset,
-            pieces,
-        }
+        let pieces = sizes.iter().map(|size| Piece { bytes: *size as u32, mapped: true }).collect();
+        Self { data_offset, pieces }
     }
 
     /// A chain cut at random: backfill that may fill whole MDLs, pieces of any size, MDLs of no bytes at all, room
@@ -180,16 +151,10 @@ impl Layout {
             1 => 14,
             _ => rng.random_range(0..96),
         };
-        let after = if rng.random_bool(0.5) {
-            rng.random_range(0..64)
-        } else {
-            0
-        };
+        let after = if rng.random_bool(0.5) { rng.random_range(0..64) } else { 0 };
         let mut left = data_offset + length + after;
         let mut pieces = Vec::new();
-        let largest = *[1, 2, 7, 20, 60, 200, 1000, 70_000]
-            .get(rng.random_range(0..8_usize))
-            .unwrap_or(&60);
+        let largest = *[1, 2, 7, 20, 60, 200, 1000, 70_000].get(rng.random_range(0..8_usize)).unwrap_or(&60);
         // Tiny pieces of a jumbo frame would only take time: at most some dozens.
         let largest = largest.max(left / 48);
         while left > 0 || pieces.is_empty() {
@@ -198,21 +163,12 @@ impl Layout {
                 _ => rng.random_range(1..=largest.max(1)).min(left),
             };
             left -= bytes;
-            pieces.push(Piece {
-                bytes,
-                mapped: rng.random_bool(0.75),
-            });
+            pieces.push(Piece { bytes, mapped: rng.random_bool(0.75) });
         }
         if rng.random_bool(0.1) {
-            pieces.push(Piece {
-                bytes: 0,
-                mapped: true,
-            });
+            pieces.push(Piece { bytes: 0, mapped: true });
         }
-        Self {
-            data_offset,
-            pieces,
-        }
+        Self { data_offset, pieces }
     }
 
     /// Bytes that the chain describes.
@@ -246,21 +202,14 @@ pub struct RecvNbl {
 impl SendNbl {
     /// An NBL of these frames without OOB.
     pub fn new(frames: impl IntoIterator<Item = Frame>) -> Self {
-        Self {
-            frames: frames.into_iter().collect(),
-            ..Self::default()
-        }
+        Self { frames: frames.into_iter().collect(), ..Self::default() }
     }
 }
 
 impl RecvNbl {
     /// An NBL of this frame without OOB.
     pub fn new(frame: Frame) -> Self {
-        Self {
-            frame,
-            oob: Oob::default(),
-            nbl_flags: 0,
-        }
+        Self { frame, oob: Oob::default(), nbl_flags: 0 }
     }
 }
 
@@ -300,8 +249,7 @@ pub fn flow(frame: &[u8]) -> u64 {
             put(23..24);
             put(26..34);
             let header = frame.get(14).map_or(0, |b| usize::from(b & 15) * 4);
-            let fragment = frame.get(20).map_or(0, |b| b & 0x3f) != 0
-                || frame.get(21).is_some_and(|b| *b != 0);
+            let fragment = frame.get(20).map_or(0, |b| b & 0x3f) != 0 || frame.get(21).is_some_and(|b| *b != 0);
             (!fragment).then_some(14 + header)
         }
         0x86dd => {
@@ -315,9 +263,7 @@ pub fn flow(frame: &[u8]) -> u64 {
         put(at..at + 4);
     }
     // FNV-1a.
-    key.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
-    })
+    key.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
 #[cfg(test)]

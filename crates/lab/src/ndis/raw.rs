@@ -5,10 +5,7 @@
 
 use std::mem::offset_of;
 
-use nblease_ndis::sys::{
-    MDL, MDL_MAPPED_TO_SYSTEM_VA, NDIS_HANDLE, NDIS_STATUS, NET_BUFFER, NET_BUFFER_LIST,
-    NET_BUFFER_LIST_CONTEXT, PVOID,
-};
+use nblease_ndis::sys::{MDL, NDIS_HANDLE, NDIS_STATUS, NET_BUFFER, NET_BUFFER_LIST, NET_BUFFER_LIST_CONTEXT, PVOID};
 
 use crate::kernel::kernel;
 
@@ -17,10 +14,7 @@ const ENDLESS: usize = 1 << 20;
 
 /// The lab's address for a driver's address: its own view of lent memory, else the same address.
 pub fn lab_view<T>(driver: *mut T) -> *mut T {
-    kernel()
-        .memory
-        .to_lab(driver.cast())
-        .map_or(driver, <*mut u8>::cast)
+    kernel().memory.to_lab(driver.cast()).map_or(driver, <*mut u8>::cast)
 }
 
 /// Reads what lies at a driver's address.
@@ -128,18 +122,17 @@ views! {
     }
 }
 
-impl Mdl {
-    /// Driver's address of the first byte that it describes.
-    pub fn data(self) -> *mut u8 {
-        let mapped = self.mapped_va();
-        if i32::from(self.flags()) & MDL_MAPPED_TO_SYSTEM_VA as i32 != 0 && !mapped.is_null() {
-            mapped.cast()
-        } else {
-            self.start_va()
-                .cast::<u8>()
-                .wrapping_add(self.byte_offset() as usize)
-        }
-    }
+/// Driver's address of the first byte that an MDL describes.
+pub fn mdl_data(mdl: *mut MDL) -> *mut u8 {
+    let target = kernel().memory.mdls.find(mdl.addr()).map(|described| described.target);
+    let address = target.or_else(|| Mdl::at(mdl).map(|view| view.start_va().addr() + view.byte_offset() as usize));
+    std::ptr::with_exposed_provenance_mut(address.unwrap_or_default())
+}
+
+/// Touches what a driver says is its own, through the driver's view: where that is closed, it faults (V16).
+pub fn touch<T>(driver: *const T) {
+    // SAFETY: the driver says that it may read there; where it may not, the fault handler ends the run.
+    unsafe { driver.cast::<u8>().read_volatile() };
 }
 
 /// Why a list cannot be followed.
@@ -170,23 +163,17 @@ pub fn follow<T>(head: *mut T, next: impl Fn(*mut T) -> *mut T) -> Result<Vec<*m
 
 /// The NBLs of a list, by the driver's addresses.
 pub fn nbls(head: *mut NET_BUFFER_LIST) -> Result<Vec<*mut NET_BUFFER_LIST>, Endless> {
-    follow(head, |nbl| {
-        Nbl::at(nbl).map_or(std::ptr::null_mut(), Nbl::next)
-    })
+    follow(head, |nbl| Nbl::at(nbl).map_or(std::ptr::null_mut(), Nbl::next))
 }
 
 /// The NBs of an NBL, by the driver's addresses.
 pub fn nbs(nbl: Nbl) -> Result<Vec<*mut NET_BUFFER>, Endless> {
-    follow(nbl.first_nb(), |nb| {
-        Nb::at(nb).map_or(std::ptr::null_mut(), Nb::next)
-    })
+    follow(nbl.first_nb(), |nb| Nb::at(nb).map_or(std::ptr::null_mut(), Nb::next))
 }
 
 /// The MDLs of a chain, by the driver's addresses.
 pub fn mdls(head: *mut MDL) -> Result<Vec<*mut MDL>, Endless> {
-    follow(head, |mdl| {
-        Mdl::at(mdl).map_or(std::ptr::null_mut(), Mdl::next)
-    })
+    follow(head, |mdl| Mdl::at(mdl).map_or(std::ptr::null_mut(), Mdl::next))
 }
 
 /// The used data of an NB, read along its MDL chain; or what is wrong with the NB.
@@ -209,7 +196,7 @@ pub fn frame(nb: Nb) -> Result<Vec<u8>, String> {
         let start = bytes.len();
         bytes.resize(start + take, 0);
         if let Some(into) = bytes.get_mut(start..) {
-            read_bytes(view.data().wrapping_add(skip), into);
+            read_bytes(mdl_data(mdl).wrapping_add(skip), into);
         }
         skip = 0;
         if bytes.len() == length {
@@ -217,16 +204,10 @@ pub fn frame(nb: Nb) -> Result<Vec<u8>, String> {
         }
     }
     if bytes.len() < length {
-        return Err(format!(
-            "DataLength is {length}, its MDL chain holds {}",
-            bytes.len()
-        ));
+        return Err(format!("DataLength is {length}, its MDL chain holds {}", bytes.len()));
     }
     if !current_found {
-        return Err(format!(
-            "CurrentMdl and CurrentMdlOffset do not agree with DataOffset {}",
-            nb.data_offset()
-        ));
+        return Err(format!("CurrentMdl and CurrentMdlOffset do not agree with DataOffset {}", nb.data_offset()));
     }
     Ok(bytes)
 }
@@ -242,23 +223,14 @@ mod tests {
                 let n = at.addr();
                 std::ptr::without_provenance_mut(if n == length { joint + 1 } else { n + 1 })
             };
-            assert_eq!(
-                follow(std::ptr::without_provenance_mut(1), next),
-                Err(Endless),
-                "{length} {joint}"
-            );
+            assert_eq!(follow(std::ptr::without_provenance_mut(1), next), Err(Endless), "{length} {joint}");
         }
     }
 
     #[test]
     fn a_list_is_followed_in_order() {
-        let next = |at: *mut u8| {
-            std::ptr::without_provenance_mut(if at.addr() == 9 { 0 } else { at.addr() + 1 })
-        };
+        let next = |at: *mut u8| std::ptr::without_provenance_mut(if at.addr() == 9 { 0 } else { at.addr() + 1 });
         let all = follow(std::ptr::without_provenance_mut(1), next).unwrap();
-        assert_eq!(
-            all.iter().map(|a| a.addr()).collect::<Vec<_>>(),
-            (1..=9).collect::<Vec<_>>()
-        );
+        assert_eq!(all.iter().map(|a| a.addr()).collect::<Vec<_>>(), (1..=9).collect::<Vec<_>>());
     }
 }

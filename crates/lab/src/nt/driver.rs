@@ -115,6 +115,7 @@ pub(crate) fn unload_now(driver: DriverId) {
 
 /// What is checked when a driver has gone: nothing of its own is left, and nobody calls it any more.
 fn gone(driver: DriverId) {
+    crate::ndis::driver::on_unloaded(driver);
     kernel().io.on_unloaded(driver);
     kernel().memory.pool.check_empty(driver);
     super::check_idle(driver);

@@ -10,6 +10,7 @@ use super::exports::Export;
 fn exports_of(dll: &str) -> Option<Vec<&'static [Export]>> {
     match dll.to_ascii_lowercase().as_str() {
         "ntoskrnl.exe" => Some(crate::nt::exports()),
+        "ndis.sys" => Some(crate::ndis::exports()),
         "wdfldr.sys" => Some(vec![crate::wdf::EXPORTS]),
         _ => None,
     }

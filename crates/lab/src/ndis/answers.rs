@@ -1,0 +1,72 @@
+//! What the miniport answers to OID requests.
+
+use std::sync::Arc;
+
+use nblease_ndis::sys::{
+    NDIS_OBJECT_TYPE_DEFAULT, NDIS_OID_REQUEST, NDIS_STATISTICS_INFO, NDIS_STATUS, NDIS_STATUS_BUFFER_TOO_SHORT,
+    NDIS_STATUS_NOT_SUPPORTED, NDIS_STATUS_SUCCESS, NdisRequestSetInformation, OID_802_3_CURRENT_ADDRESS,
+    OID_802_3_PERMANENT_ADDRESS, OID_GEN_CURRENT_LOOKAHEAD, OID_GEN_CURRENT_PACKET_FILTER, OID_GEN_MAXIMUM_FRAME_SIZE,
+    OID_GEN_MAXIMUM_TOTAL_SIZE, OID_GEN_STATISTICS,
+};
+
+use super::{
+    adapter::Adapter,
+    attach::{blank, header},
+    raw::{self},
+};
+
+/// Bytes of an Ethernet header.
+const ETHERNET_HEADER: u32 = 14;
+
+/// Answers a request: its status; results are in the request.
+pub fn answer(adapter: &Arc<Adapter>, at: *mut NDIS_OID_REQUEST) -> NDIS_STATUS {
+    let mut request: NDIS_OID_REQUEST = raw::read(at);
+    // SAFETY: a query's view of the union, whose fields are integers; a set's begins alike.
+    let mut query = unsafe { request.DATA.QUERY_INFORMATION };
+    let mut given = vec![0; query.InformationBufferLength as usize];
+    raw::read_bytes(query.InformationBuffer.cast(), &mut given);
+    let set = request.RequestType == NdisRequestSetInformation;
+    let custom = adapter.miniport.answer().and_then(|answer| answer(query.Oid, &given));
+    let (status, data) = custom.unwrap_or_else(|| known(adapter, query.Oid, set));
+    if set {
+        // BytesRead lies where a query has BytesWritten.
+        query.BytesWritten = if status == NDIS_STATUS_SUCCESS { query.InformationBufferLength } else { 0 };
+    } else if data.len() > given.len() {
+        query.BytesNeeded = data.len() as u32;
+        query.BytesWritten = 0;
+        request.DATA.QUERY_INFORMATION = query;
+        raw::write(at, request);
+        return NDIS_STATUS_BUFFER_TOO_SHORT;
+    } else {
+        raw::write_bytes(query.InformationBuffer.cast(), &data);
+        query.BytesWritten = data.len() as u32;
+    }
+    request.DATA.QUERY_INFORMATION = query;
+    request.SupportedRevision = 1;
+    raw::write(at, request);
+    status
+}
+
+fn known(adapter: &Adapter, oid: u32, set: bool) -> (NDIS_STATUS, Vec<u8>) {
+    let config = &adapter.config;
+    let word = |value: u32| value.to_le_bytes().to_vec();
+    let data = match oid {
+        OID_GEN_CURRENT_PACKET_FILTER | OID_GEN_CURRENT_LOOKAHEAD if set => Vec::new(),
+        _ if set => return (NDIS_STATUS_NOT_SUPPORTED, Vec::new()),
+        OID_GEN_CURRENT_PACKET_FILTER => word(0x0b),
+        OID_GEN_CURRENT_LOOKAHEAD | OID_GEN_MAXIMUM_FRAME_SIZE => word(config.mtu),
+        OID_GEN_MAXIMUM_TOTAL_SIZE => word(config.mtu + ETHERNET_HEADER),
+        OID_802_3_CURRENT_ADDRESS | OID_802_3_PERMANENT_ADDRESS => config.mac.to_vec(),
+        OID_GEN_STATISTICS => statistics(),
+        _ => return (NDIS_STATUS_NOT_SUPPORTED, Vec::new()),
+    };
+    (NDIS_STATUS_SUCCESS, data)
+}
+
+fn statistics() -> Vec<u8> {
+    let mut info: NDIS_STATISTICS_INFO = blank();
+    info.Header = header(NDIS_OBJECT_TYPE_DEFAULT, 1, size_of::<NDIS_STATISTICS_INFO>());
+    let mut bytes = vec![0; size_of::<NDIS_STATISTICS_INFO>()];
+    raw::read_bytes((&raw const info).cast(), &mut bytes);
+    bytes
+}

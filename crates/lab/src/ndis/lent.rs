@@ -1,0 +1,73 @@
+//! Structures that NDIS lends a driver for a call: in memory of their own, closed when the call is over, so that a
+//! late look at them faults.
+
+use nblease_ndis::sys::UNICODE_STRING;
+
+use super::raw;
+use crate::{
+    kernel::kernel,
+    memory::{Access, Kind, Span},
+};
+
+/// A place for structures lent for one call.
+pub struct Lent {
+    span: Span,
+    used: usize,
+    why: &'static str,
+}
+
+impl Lent {
+    /// Room for `bytes` bytes; `why` says in reports what ended the loan.
+    pub fn new(bytes: usize, why: &'static str) -> Self {
+        let span = kernel().memory.alloc(Kind::Descriptor, bytes);
+        span.open(Access::ReadWrite);
+        Self { span, used: 0, why }
+    }
+
+    /// Room for bytes: driver's address.
+    ///
+    /// # Panics
+    /// Where the place is full.
+    pub fn room(&mut self, bytes: usize, alignment: usize) -> *mut u8 {
+        let at = self.used.next_multiple_of(alignment);
+        self.used = at + bytes;
+        assert!(self.used <= self.span.len(), "room for what is lent");
+        self.span.driver().wrapping_add(at)
+    }
+
+    /// Puts a value down: driver's address.
+    pub fn put<T>(&mut self, value: T) -> *mut T {
+        let at = self.room(size_of::<T>(), align_of::<T>()).cast();
+        raw::write(at, value);
+        at
+    }
+
+    /// Puts bytes down: driver's address.
+    pub fn put_bytes(&mut self, bytes: &[u8]) -> *mut u8 {
+        let at = self.room(bytes.len().max(1), 8);
+        raw::write_bytes(at, bytes);
+        at
+    }
+
+    /// Puts a counted string down: driver's address. No zero follows its text.
+    pub fn put_string(&mut self, text: &str) -> *mut UNICODE_STRING {
+        let units: Vec<u16> = text.encode_utf16().chain([0xfffe]).collect();
+        let bytes: Vec<u8> = units.iter().flat_map(|unit| unit.to_le_bytes()).collect();
+        let length = (bytes.len() - 2) as u16;
+        let buffer = self.put_bytes(&bytes).cast();
+        self.put(UNICODE_STRING { Length: length, MaximumLength: length, Buffer: buffer })
+    }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        self.span.close(self.why);
+    }
+}
+
+/// Lends one value for one call.
+pub fn lend<T>(value: T, why: &'static str) -> (Lent, *mut T) {
+    let mut lent = Lent::new(size_of::<T>(), why);
+    let at = lent.put(value);
+    (lent, at)
+}

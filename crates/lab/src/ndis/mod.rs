@@ -1,0 +1,218 @@
+//! NDIS 6 around light filters: adapters with a protocol above and a miniport below, any number of filters between.
+//!
+//! Semantics after the Windows driver documentation (`network/` of windows-driver-docs and the `ndis`, `nblapi` DDI
+//! pages); each part cites its documents. The parts:
+//!
+//! | part | what |
+//! |---|---|
+//! | [`driver`] | registration of filter drivers, their unloading |
+//! | [`module`] | a filter module: its states and callbacks |
+//! | [`adapter`], [`control`], [`attach`] | the stack; pause, restart, attach, detach |
+//! | [`ledger`], [`snapshot`] | who owns which NBL, and what it has to look like |
+//! | [`send`], [`receive`] | the data path through the stack |
+//! | [`protocol`], [`miniport`] | the two ends of the stack |
+//! | [`frame`], [`build`], [`raw`] | frames, NBLs made of them, NBLs read |
+//! | [`pool`], [`data`], [`context`] | what drivers do to NBLs and NBs |
+//! | [`oid`], [`status`], [`pnp`] | requests, indications, events |
+//! | [`timer`], [`rwlock`], [`services`] | timers, locks, work items, events, memory |
+
+pub mod adapter;
+mod answers;
+mod attach;
+pub mod build;
+mod context;
+mod control;
+mod data;
+pub mod driver;
+pub mod frame;
+mod ledger;
+mod lent;
+mod miniport;
+mod module;
+mod objects;
+mod oid;
+mod pnp;
+mod pool;
+mod protocol;
+pub mod raw;
+mod receive;
+mod rwlock;
+mod send;
+mod services;
+mod snapshot;
+mod status;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+mod timer;
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{
+        Arc, Mutex, PoisonError, RwLock,
+        atomic::{AtomicU32, AtomicUsize, Ordering},
+    },
+};
+
+use nblease_ndis::sys::{NDIS_HANDLE, NDIS_OBJECT_HEADER};
+
+pub use adapter::{Adapter, AdapterConfig, Event, FrameCounts};
+pub use driver::Inf;
+pub use frame::{Arrived, Frame, Layout, Oob, Piece, RecvNbl, SendNbl};
+pub use ledger::HoldStats;
+pub use miniport::{MiniportPace, OidAnswer};
+pub use module::ModuleState;
+pub use oid::{OidKind, OidReply};
+pub use protocol::ProtocolPace;
+
+use crate::{
+    judge::rule,
+    kernel::{DriverId, kernel},
+    pe::exports::Export,
+    sync::lock,
+    thread::{self, DISPATCH_LEVEL},
+};
+use driver::FilterDriver;
+use ledger::Ledger;
+use module::Module;
+use objects::Objects;
+
+/// The driver that the lab's own DPCs are queued for: none of the loaded ones.
+pub(crate) const LAB: DriverId = DriverId(usize::MAX);
+
+/// What `NDIS.SYS` exports.
+pub fn exports() -> Vec<&'static [Export]> {
+    vec![
+        driver::EXPORTS,
+        control::EXPORTS,
+        send::EXPORTS,
+        receive::EXPORTS,
+        oid::EXPORTS,
+        status::EXPORTS,
+        pnp::EXPORTS,
+        pool::EXPORTS,
+        data::EXPORTS,
+        context::EXPORTS,
+        timer::EXPORTS,
+        rwlock::EXPORTS,
+        services::EXPORTS,
+    ]
+}
+
+/// The model of NDIS.
+pub struct Ndis {
+    version: AtomicU32,
+    last_handle: AtomicUsize,
+    drivers: Mutex<Vec<Arc<FilterDriver>>>,
+    adapters: Mutex<Vec<Arc<Adapter>>>,
+    modules: RwLock<HashMap<usize, Arc<Module>>>,
+    infs: Mutex<BTreeMap<DriverId, Inf>>,
+    pub(crate) ledger: Ledger,
+    pub(crate) objects: Objects,
+    pub(crate) flights: oid::Flights,
+}
+
+impl Default for Ndis {
+    fn default() -> Self {
+        Self {
+            version: AtomicU32::new(version(6, 87)),
+            last_handle: AtomicUsize::new(0),
+            drivers: Mutex::default(),
+            adapters: Mutex::default(),
+            modules: RwLock::default(),
+            infs: Mutex::default(),
+            ledger: Ledger::default(),
+            objects: Objects::default(),
+            flights: oid::Flights::default(),
+        }
+    }
+}
+
+/// What `NdisGetVersion` answers for a version: the major one in the high word.
+const fn version(major: u32, minor: u32) -> u32 {
+    major << 16 | minor
+}
+
+impl Ndis {
+    /// Sets the running version's minor number: 83 (Windows 10 2004) to 89.
+    pub fn set_minor_version(&self, minor: u8) {
+        self.version.store(version(6, u32::from(minor)), Ordering::SeqCst);
+    }
+
+    /// What a driver's INF says: its names are checked at registration (V11).
+    pub fn set_inf(&self, driver: DriverId, inf: Inf) {
+        lock(&self.infs).insert(driver, inf);
+    }
+
+    /// How long filters held the packets of others.
+    pub fn hold_stats(&self) -> HoldStats {
+        self.ledger.hold_stats()
+    }
+
+    /// A handle that means something to NDIS alone: no address, so that looking behind it faults.
+    pub(crate) fn new_handle(&self) -> usize {
+        0x0bad_0000_0000_0000 | (self.last_handle.fetch_add(1, Ordering::SeqCst) + 1) << 4
+    }
+
+    pub(crate) fn adapters(&self) -> Vec<Arc<Adapter>> {
+        lock(&self.adapters).clone()
+    }
+
+    pub(crate) fn drivers(&self) -> Vec<Arc<FilterDriver>> {
+        lock(&self.drivers).clone()
+    }
+
+    /// The module that a driver means by a handle; V07 where there is none.
+    pub(crate) fn module(&self, function: &'static str, handle: NDIS_HANDLE) -> Option<Arc<Module>> {
+        let modules = self.modules.read().unwrap_or_else(PoisonError::into_inner);
+        let module = modules.get(&handle.addr()).cloned();
+        drop(modules);
+        if module.is_none() {
+            kernel().judge.broken(rule::V07, format!("{function} with {handle:p}, which is no filter module's handle"));
+        }
+        module
+    }
+
+    /// Handles of a driver's modules.
+    pub(crate) fn modules_of(&self, driver: DriverId) -> Vec<usize> {
+        let modules = self.modules.read().unwrap_or_else(PoisonError::into_inner);
+        modules.values().filter(|module| module.driver.id == driver).map(|module| module.handle).collect()
+    }
+
+    pub(crate) fn add_module(&self, module: Arc<Module>) {
+        let mut modules = self.modules.write().unwrap_or_else(PoisonError::into_inner);
+        modules.insert(module.handle, module);
+    }
+
+    pub(crate) fn remove_module(&self, module: &Module) {
+        let mut modules = self.modules.write().unwrap_or_else(PoisonError::into_inner);
+        modules.remove(&module.handle);
+    }
+}
+
+/// Checks a structure's header (V10): its type, and its size for its revision.
+///
+/// `revisions` lists (revision, size), as `NDIS_SIZEOF_..._REVISION_n` says.
+pub(crate) fn check_header(what: &str, header: NDIS_OBJECT_HEADER, kind: u8, revisions: &[(u8, u16)]) -> bool {
+    let good = header.Type == kind && revisions.contains(&(header.Revision, header.Size));
+    kernel().judge.check(rule::V10, good, || {
+        format!(
+            "{what}: header has type {:#x}, revision {}, size {}; expected type {kind:#x} and one of {revisions:?}",
+            header.Type, header.Revision, header.Size
+        )
+    });
+    good
+}
+
+/// Runs `f` on this thread at an IRQL, or at the thread's own where that is higher; DPCs that waited run afterwards.
+pub(crate) fn raised<R>(irql: u8, f: impl FnOnce() -> R) -> R {
+    let before = thread::irql();
+    thread::set_irql(irql.max(before));
+    let result = f();
+    thread::set_irql(before);
+    if before < DISPATCH_LEVEL && irql >= DISPATCH_LEVEL {
+        kernel().irql_fell();
+    }
+    result
+}
