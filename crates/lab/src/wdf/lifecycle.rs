@@ -44,6 +44,10 @@ fn disposal_waits(state: &super::object::State, handle: Handle) -> bool {
 
 /// Disposes of an object: its children first, then what it does by itself, then EvtCleanupCallback. Once.
 pub(crate) fn dispose(handle: Handle) {
+    // A device that goes with its driver loses its names here; one that is deleted by itself has lost them before.
+    if state().get(handle).is_some_and(|object| object.kind == Kind::Device && object.stage == Stage::Live) {
+        device::prepare_delete(handle);
+    }
     let children = {
         let mut state = state();
         let Some(object) = state.get_mut(handle) else { return };
