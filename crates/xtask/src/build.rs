@@ -48,21 +48,22 @@ impl Profile {
     }
 }
 
+impl Args {
+    /// A release.
+    fn of(arch: Arch) -> Self {
+        Self { arch, profile: Profile::Release, lint: false }
+    }
+
+    /// Where cargo puts what it makes.
+    fn output(&self) -> PathBuf {
+        workspace::target().join(self.arch.triple()).join(self.profile.folder())
+    }
+}
+
 /// Makes `target/driver/ARCH/nblease.{sys,map,pdb}`, and for x64 the filters in C.
 pub fn run(args: &Args) -> Result<()> {
-    setup::run()?;
-    let cross = paths::cross_target();
-    fs::create_dir_all(&cross)?;
-    // One build at a time: the steps before cargo's share files too.
-    let lock = File::create(cross.join("lock"))?;
-    lock.lock().context("wait for another build")?;
-
-    let libraries_changed = wdk::prepare(args.arch)?;
+    let _lock = begin(args)?;
     let workspace = workspace::prepare()?;
-    let output = workspace.join("target").join(args.arch.triple()).join(args.profile.folder());
-    if libraries_changed {
-        forget_link(&output)?;
-    }
     if args.lint {
         return cargo(
             args,
@@ -72,8 +73,7 @@ pub fn run(args: &Args) -> Result<()> {
         );
     }
     cargo(args, &workspace, &["build", "--package", "nblease"], &[])?;
-    let folder = paths::root().join("target/driver").join(args.arch.name());
-    deliver(&output.join("deps"), &folder)?;
+    deliver(args, "nblease", &driver_folder(args.arch))?;
     if args.arch == Arch::X64 {
         build_c::all()?;
     }
@@ -82,8 +82,36 @@ pub fn run(args: &Args) -> Result<()> {
 
 /// Builds the driver as a release and says where it is.
 pub fn driver(arch: Arch) -> Result<PathBuf> {
-    run(&Args { arch, profile: Profile::Release, lint: false })?;
-    Ok(paths::root().join("target/driver").join(arch.name()).join("nblease.sys"))
+    run(&Args::of(arch))?;
+    Ok(driver_folder(arch).join("nblease.sys"))
+}
+
+/// Builds the driver with one of its sources changed: `nblease.{sys,map,pdb}` in `folder`.
+pub fn changed_driver(file: &str, content: &str, folder: &Path) -> Result<PathBuf> {
+    let args = Args::of(Arch::X64);
+    let _lock = begin(&args)?;
+    let workspace = workspace::prepare_changed(file, content)?;
+    cargo(&args, &workspace, &["build", "--package", "nblease"], &[])?;
+    deliver(&args, workspace::CHANGED, folder)?;
+    Ok(folder.join("nblease.sys"))
+}
+
+/// The folder that the driver is delivered to.
+fn driver_folder(arch: Arch) -> PathBuf {
+    paths::root().join("target/driver").join(arch.name())
+}
+
+/// What every build starts with. One at a time: the steps before cargo's share files too.
+fn begin(args: &Args) -> Result<File> {
+    setup::run()?;
+    let cross = paths::cross_target();
+    fs::create_dir_all(&cross)?;
+    let lock = File::create(cross.join("lock"))?;
+    lock.lock().context("wait for another build")?;
+    if wdk::prepare(args.arch)? {
+        forget_link(&args.output())?;
+    }
+    Ok(lock)
 }
 
 /// Cargo does not know that the image depends on the stand-in's libraries: makes it link again.
@@ -109,7 +137,7 @@ fn cargo(args: &Args, workspace: &Path, command: &[&str], last: &[&str]) -> Resu
 
     let mut cargo = Command::new("/usr/bin/cargo");
     cargo.current_dir(workspace).args(command).arg("-Zbuild-std=core,alloc");
-    cargo.args(["--target", triple, "--profile", args.profile.name(), "--target-dir", "target"]);
+    cargo.args(["--target", triple, "--profile", args.profile.name(), "--target-dir"]).arg(workspace::target());
     cargo.args(last);
     // -Zbuild-std is unstable.
     cargo.env("RUSTC_BOOTSTRAP", "1").env("PATH", format!("/usr/bin:{path}"));
@@ -131,14 +159,12 @@ fn cargo(args: &Args, workspace: &Path, command: &[&str], last: &[&str]) -> Resu
     Ok(())
 }
 
-/// Copies the image under the name that Windows loads it by, with what describes it.
-fn deliver(from: &Path, to: &Path) -> Result<()> {
-    fs::create_dir_all(to)?;
-    for (made, name) in [("nblease.dll", "nblease.sys"), ("nblease.map", "nblease.map"), ("nblease.pdb", "nblease.pdb")]
-    {
-        let (made, file) = (from.join(made), to.join(name));
+/// Copies the image that cargo made as `library` under the name that Windows loads it by, with what describes it.
+fn deliver(args: &Args, library: &str, to: &Path) -> Result<()> {
+    for (made, name) in [("dll", "nblease.sys"), ("map", "nblease.map"), ("pdb", "nblease.pdb")] {
+        let made = args.output().join("deps").join(library).with_extension(made);
         let content = fs::read(&made).with_context(|| format!("read {}", made.display()))?;
-        paths::write_if_changed(&file, content)?;
+        paths::write_if_changed(&to.join(name), content)?;
     }
     println!("built {}", to.join("nblease.sys").display());
     Ok(())

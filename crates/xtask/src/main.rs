@@ -9,6 +9,7 @@ mod build;
 mod build_c;
 mod demo;
 mod imports;
+mod mutants;
 mod paths;
 mod programs;
 mod setup;
@@ -32,6 +33,8 @@ enum Command {
     BuildC,
     /// Show the driver on a live wire between two network namespaces
     Demo(demo::Args),
+    /// Break the driver in three ways, and see that the demo fails with each
+    Mutants,
 }
 
 fn main() -> ExitCode {
@@ -40,6 +43,7 @@ fn main() -> ExitCode {
         Command::Build(args) => build::run(&args),
         Command::BuildC => build_c::run_alone(),
         Command::Demo(args) => demo::run(&args),
+        Command::Mutants => mutants::run(),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

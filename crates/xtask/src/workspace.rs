@@ -18,18 +18,44 @@ use crate::wdk;
 /// The members that the driver is built from.
 const MEMBERS: &[&str] = &["crates/abi", "crates/engine", "crates/ndis", "crates/wdf"];
 
-/// What of the checkout the workspace sees.
-const LINKS: &[&str] = &["build.rs", "crates", "src"];
+/// What the driver's library is called where its sources are changed: both are built into one target folder.
+pub const CHANGED: &str = "changed";
 
 /// Makes or updates the workspace; returns its folder.
 pub fn prepare() -> Result<PathBuf> {
-    let (root, workspace) = (paths::root(), paths::cross_target().join("workspace"));
+    let workspace = paths::cross_target().join("workspace");
     fs::create_dir_all(&workspace).with_context(|| format!("create {}", workspace.display()))?;
-    for name in LINKS {
-        link(&root.join(name), &workspace.join(name))?;
-    }
+    link(&paths::root().join("src"), &workspace.join("src"))?;
+    fill(&workspace, manifest()?)?;
+    Ok(workspace)
+}
 
-    let patch = wdk::patched_wdk_build(&registry_wdk_build(&root, &workspace)?)?;
+/// The same beside it, with the source `file` (of `src/`) changed to `content` and the library called [`CHANGED`].
+pub fn prepare_changed(file: &str, content: &str) -> Result<PathBuf> {
+    let workspace = paths::cross_target().join(CHANGED);
+    let (sources, copies) = (paths::root().join("src"), workspace.join("src"));
+    ensure!(sources.join(file).exists(), "src/ has no {file}");
+    for source in paths::files_in(&sources, "rs")? {
+        let name = source.file_name().unwrap_or_default();
+        let content = if name == file { content.into() } else { fs::read(&source)? };
+        write_if_changed(&copies.join(name), content)?;
+    }
+    let mut manifest = manifest()?;
+    let library = manifest.get_mut("lib").and_then(Value::as_table_mut).context("Cargo.toml has no [lib]")?;
+    library.insert("name".into(), CHANGED.into());
+    fill(&workspace, manifest)?;
+    Ok(workspace)
+}
+
+/// The target folder of both.
+pub fn target() -> PathBuf {
+    paths::cross_target().join("workspace/target")
+}
+
+/// The driver's manifest, as that of a workspace of only what the driver is built from, with the patches.
+fn manifest() -> Result<Table> {
+    let root = paths::root();
+    let patch = wdk::patched_wdk_build(&registry_wdk_build(&root)?)?;
     let mut manifest: Table = fs::read_to_string(root.join("Cargo.toml"))?.parse()?;
     let members = MEMBERS.iter().map(|member| Value::from(*member)).collect::<Vec<_>>();
     let settings =
@@ -38,6 +64,15 @@ pub fn prepare() -> Result<PathBuf> {
     settings.remove("default-members");
     settings.remove("exclude");
     manifest.insert("patch".into(), Value::Table(patches(&root, &patch)?));
+    Ok(manifest)
+}
+
+/// Puts into a workspace what is there besides `src`.
+fn fill(workspace: &Path, manifest: Table) -> Result<()> {
+    let root = paths::root();
+    for name in ["build.rs", "crates"] {
+        link(&root.join(name), &workspace.join(name))?;
+    }
     write_if_changed(&workspace.join("Cargo.toml"), toml::to_string(&manifest)?)?;
 
     // Cargo then takes away what the driver does not use and notes the patches; so the seed is kept to compare with.
@@ -45,7 +80,7 @@ pub fn prepare() -> Result<PathBuf> {
     if write_if_changed(&workspace.join("Cargo.lock.seed"), &lock)? {
         fs::write(workspace.join("Cargo.lock"), &lock)?;
     }
-    Ok(workspace)
+    Ok(())
 }
 
 fn link(to: &Path, at: &Path) -> Result<()> {
@@ -70,9 +105,9 @@ fn patches(root: &Path, wdk_build: &Path) -> Result<Table> {
 /// Where cargo keeps the source of the wdk-build that the lock file names.
 ///
 /// Cargo is asked only where its last answer no longer holds, since it takes a while.
-fn registry_wdk_build(root: &Path, workspace: &Path) -> Result<PathBuf> {
+fn registry_wdk_build(root: &Path) -> Result<PathBuf> {
     let version = locked_version(root, "wdk-build")?;
-    let answer = workspace.join(format!("wdk-build-{version}.path"));
+    let answer = paths::cross_target().join(format!("wdk-build-{version}.path"));
     if let Ok(known) = fs::read_to_string(&answer)
         && Path::new(&known).join("Cargo.toml").exists()
     {
