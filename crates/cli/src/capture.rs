@@ -110,7 +110,7 @@ fn pump<T: Transport>(
 ) -> Result<(), PumpError> {
     loop {
         if session.is_complete() || is_over() {
-            capture.stop()?;
+            capture.stop();
         }
         match capture.next(POLL)? {
             None => return Ok(()),

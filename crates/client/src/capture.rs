@@ -33,16 +33,16 @@ pub struct Capture<T> {
     pended: VecDeque<ReadId>,
     /// The bytes yielded last, and how many of them are valid; used for the next read.
     current: Vec<u8>,
-    read_size: usize,
-    reads: usize,
     stopping: bool,
+    /// Why no more reads can be pended, or those that are cancelled. Told when no more comes.
+    failed: Option<Error>,
 }
 
 impl<T: Transport> Capture<T> {
     /// Configures the handle and pends its reads.
     ///
     /// # Errors
-    /// As [`Device::configure`]; where the read size does not suffice; where reading fails.
+    /// As [`Device::configure`], and where the read size does not suffice.
     pub fn start(
         mut device: Device<T>,
         config: &Configure,
@@ -60,24 +60,20 @@ impl<T: Transport> Capture<T> {
         if read_size < needed {
             return Err(Error::ReadTooSmall { size: read_size, needed });
         }
-        let mut capture = Self {
-            device,
-            pended: VecDeque::new(),
-            current: vec![0; read_size],
-            read_size,
-            reads: options.reads.max(1),
-            stopping: false,
-        };
-        while capture.pended.len() < capture.reads {
-            capture.pend(vec![0; read_size])?;
+        let mut capture =
+            Self { device, pended: VecDeque::new(), current: vec![0; read_size], stopping: false, failed: None };
+        while capture.pended.len() < options.reads.max(1) && capture.failed.is_none() {
+            capture.pend(vec![0; read_size]);
         }
         Ok(capture)
     }
 
-    fn pend(&mut self, buffer: Vec<u8>) -> Result<(), Error> {
-        let read = self.device.transport().read(buffer)?;
-        self.pended.push_back(read);
-        Ok(())
+    /// A failure is not told at once: reads that were pended before may hold frames.
+    fn pend(&mut self, buffer: Vec<u8>) {
+        match self.device.transport().read(buffer) {
+            Ok(read) => self.pended.push_back(read),
+            Err(error) => self.failed = Some(error),
+        }
     }
 
     /// The next run of whole pcapng blocks; empty where `timeout` passed first, or a read was
@@ -87,10 +83,10 @@ impl<T: Transport> Capture<T> {
     /// Where reading fails.
     pub fn next(&mut self, timeout: Duration) -> Result<Option<&[u8]>, Error> {
         let Some(&read) = self.pended.front() else {
-            return Ok(None);
+            return self.failed.take().map_or(Ok(None), Err);
         };
         let Some(Ended { status, buffer, len }) = self.device.transport().wait(read, timeout)? else {
-            return Ok(Some(&[]));
+            return self.failed.take().map_or(Ok(Some(&[])), Err);
         };
         self.pended.pop_front();
         let spare = std::mem::replace(&mut self.current, buffer);
@@ -101,25 +97,24 @@ impl<T: Transport> Capture<T> {
                 return Err(Error::Refused { call: "READ", status });
             }
         }
-        if !self.stopping {
-            self.pend(spare)?;
+        if !self.stopping && self.failed.is_none() {
+            self.pend(spare);
         }
         self.current.get(..len).map(Some).ok_or(Error::Malformed { call: "READ" })
     }
 
     /// Cancels the reads and pends no more; what they hold already still comes from
     /// [`next`](Self::next).
-    ///
-    /// # Errors
-    /// Where the driver or the connection to it is gone.
-    pub fn stop(&mut self) -> Result<(), Error> {
-        if !self.stopping {
-            self.stopping = true;
-            for &read in &self.pended {
-                self.device.transport().cancel(read)?;
+    pub fn stop(&mut self) {
+        if self.stopping {
+            return;
+        }
+        self.stopping = true;
+        for &read in &self.pended {
+            if let Err(error) = self.device.transport().cancel(read) {
+                self.failed = Some(error);
             }
         }
-        Ok(())
     }
 
     /// The reader's counters.
@@ -128,10 +123,5 @@ impl<T: Transport> Capture<T> {
     /// Where the call fails.
     pub fn stats(&mut self) -> Result<Stats, Error> {
         self.device.stats()
-    }
-
-    /// Bytes of a read.
-    pub const fn read_size(&self) -> usize {
-        self.read_size
     }
 }

@@ -76,12 +76,5 @@ impl fmt::Display for Error {
     }
 }
 
-impl std::error::Error for Error {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Open(_, error) | Self::Lost(error) => Some(error),
-            Self::Config(error) => Some(error),
-            _ => None,
-        }
-    }
-}
+/// Without sources: what a sentence is based on is part of it.
+impl std::error::Error for Error {}

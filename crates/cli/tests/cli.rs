@@ -1,0 +1,484 @@
+//! The program against a lab that follows a script: what it prints, writes and ends with.
+#![cfg(unix)]
+
+#[path = "../../client/tests/fake_lab/mod.rs"]
+mod fake_lab;
+
+use std::fs;
+use std::io::Read;
+use std::path::PathBuf;
+use std::process::{Child, Command, Output, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use fake_lab::{Event, FakeLab, Script, adapter, descriptions, frame, record, run, temporary};
+use nblease_abi::NtStatus;
+use nblease_abi::configure::{Configure, ConfigureFlags, Directions, MAX_SNAPLEN};
+use nblease_abi::ioctl::{IOCTL_CONFIGURE, IOCTL_LIST_ADAPTERS};
+use nblease_abi::pcapng::{BLOCK_SECTION, BLOCK_STATISTICS, Blocks, IsbPlan, filler_header, filler_trailer, option};
+use nblease_abi::stats::{AdapterStats, ReaderStats};
+
+fn nblease(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_nblease"));
+    command.args(args).env_remove("NBLEASE_LAB").stdin(Stdio::null());
+    command
+}
+
+fn on(lab: &FakeLab, args: &[&str]) -> Command {
+    let mut command = nblease(args);
+    command.env("NBLEASE_LAB", &lab.path);
+    command
+}
+
+fn output(mut command: Command) -> (Option<i32>, String, String) {
+    let Output { status, stdout, stderr } = command.output().unwrap();
+    (status.code(), String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap())
+}
+
+/// A file that is removed with its owner.
+struct Temporary(PathBuf);
+
+impl Temporary {
+    fn new() -> Self {
+        Self(temporary("pcapng"))
+    }
+
+    fn path(&self) -> &str {
+        self.0.to_str().unwrap()
+    }
+
+    fn read(&self) -> Vec<u8> {
+        fs::read(&self.0).unwrap_or_default()
+    }
+}
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+/// A file's blocks without its head and its statistics, and how many those are. Every block has to
+/// be whole.
+fn content(file: &[u8]) -> (Vec<u8>, usize) {
+    let blocks: Vec<_> = Blocks::new(file).map(Result::unwrap).collect();
+    assert_eq!(blocks[0].kind, BLOCK_SECTION);
+    let end = blocks.iter().rposition(|block| block.kind != BLOCK_STATISTICS).unwrap();
+    let bytes = blocks[1..=end].iter().flat_map(|block| block.bytes).copied().collect();
+    (bytes, blocks.len() - 1 - end)
+}
+
+fn expected(runs: &[Vec<u8>]) -> Vec<u8> {
+    [descriptions(), runs.concat()].concat()
+}
+
+fn reads(events: &[Event]) -> usize {
+    events.iter().filter(|event| matches!(event, Event::Read(_))).count()
+}
+
+fn signal(child: &Child, signal: &str) {
+    let status = Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap();
+    assert!(status.success());
+}
+
+/// Waits until `done`, for a minute at most.
+fn wait_until(what: &str, done: impl Fn() -> bool) {
+    for _ in 0..6000 {
+        if done() {
+            return;
+        }
+        thread::sleep(Duration::from_millis(10));
+    }
+    panic!("never: {what}");
+}
+
+#[test]
+fn list_shows_what_the_filter_is_attached_to() {
+    let lab = FakeLab::start(Script::default());
+    let (code, out, err) = output(on(&lab, &["list"]));
+    assert_eq!((code, &*err), (Some(0), ""));
+    let lines: Vec<Vec<_>> = out.lines().map(|line| line.split_whitespace().collect()).collect();
+    assert_eq!(lines[0][..2], ["INDEX", "NAME"]);
+    assert_eq!(
+        lines[1],
+        ["1", "Ethernet", "02:00:00:00:00:01", "running", "1500", "1", "Gbit/s", "0x0000000000000007"]
+    );
+    assert_eq!(lines.len(), 3);
+
+    let (code, out, _) = output(on(&lab, &["list", "--json"]));
+    let list: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(code, Some(0));
+    assert_eq!(list[1]["name"], "Wi-Fi");
+    assert_eq!(list[1]["device"], "\\DEVICE\\{2}");
+    assert_eq!(list[1]["net_luid"], 9);
+    assert_eq!(list[1]["state"], "running");
+}
+
+#[test]
+fn stats_shows_every_counter() {
+    let reader_stats = ReaderStats { frames_dropped_spill_full: 12, ..Default::default() };
+    let adapter_stats = vec![AdapterStats { net_luid: 9, if_index: 2, state: 1, pauses: 34, ..Default::default() }];
+    let lab = FakeLab::start(Script { adapter_stats, reader_stats, ..Script::default() });
+    let (code, out, _) = output(on(&lab, &["stats"]));
+    assert_eq!(code, Some(0));
+    let value = |name: &str| {
+        let line = out.lines().find(|line| line.trim_start().starts_with(name)).unwrap();
+        line.split_whitespace().last().unwrap().to_owned()
+    };
+    assert_eq!(value("frames dropped spill full"), "12");
+    assert_eq!(value("pauses"), "34");
+    assert!(out.contains("Wi-Fi (paused)"));
+
+    let (_, out, _) = output(on(&lab, &["--json", "stats"]));
+    let stats: serde_json::Value = serde_json::from_str(&out).unwrap();
+    let all_readers = stats["all_readers"].as_object().unwrap();
+    assert_eq!(all_readers.len(), ReaderStats::NAMES.len());
+    assert_eq!(all_readers["frames_dropped_spill_full"], 12);
+    assert_eq!(stats["adapters"][0]["counters"]["pauses"], 34);
+    assert_eq!(stats["adapters"][0]["name"], "Wi-Fi");
+}
+
+#[test]
+fn wrong_usage_ends_with_2() {
+    for args in [
+        &["frobnicate"][..],
+        &["capture", "--frobnicate"],
+        &["capture", "-s", "262145"],
+        &["capture", "-s", "-1"],
+        &["capture", "-c", "0"],
+        &["capture", "-d", "1d"],
+        &["capture", "--direction", "up"],
+        &["capture", "--read-size", "0"],
+        &["capture", "--read-size", "4097"],
+        &["capture", "--reads", "0"],
+        &["capture", "--reads", "65"],
+        &["capture", "--timeout", "101"],
+        &["capture", "--spill", "0"],
+        &["capture", "--spill", "257M"],
+        &["list", "extra"],
+        &[],
+    ] {
+        let (code, out, err) = output(nblease(args));
+        assert_eq!((code, &*out), (Some(2), ""), "{args:?}");
+        assert!(!err.is_empty(), "{args:?}");
+    }
+    for args in [&["--help"][..], &["capture", "--help"], &["--version"]] {
+        let (code, out, err) = output(nblease(args));
+        assert_eq!((code, &*err), (Some(0), ""), "{args:?}");
+        assert!(out.contains("nblease"), "{args:?}");
+    }
+}
+
+#[test]
+fn failures_end_with_1_and_a_sentence() {
+    let sentence = |command: Command| {
+        let (code, out, err) = output(command);
+        assert_eq!((code, &*out), (Some(1), ""), "{err}");
+        assert_eq!(err.lines().count(), 1, "{err}");
+        err.trim_end().strip_prefix("nblease: ").unwrap().to_owned()
+    };
+    let scripted = |script: Script, args: &[&str]| {
+        let lab = FakeLab::start(script);
+        sentence(on(&lab, args))
+    };
+    assert_eq!(
+        sentence(nblease(&["list", "--device", "unix:/nonexistent/lab.sock"])),
+        "the driver is not loaded (unix:/nonexistent/lab.sock does not exist); \
+         load it with `cargo xtask lab`"
+    );
+    assert_eq!(
+        sentence(nblease(&["list", "--device", "\\\\.\\nblease"])),
+        "\\\\.\\nblease cannot be opened: unsupported"
+    );
+    assert_eq!(
+        scripted(Script { abi_version: 7, ..Script::default() }, &["stats"]),
+        "the driver speaks ABI version 7 and this program version 1: \
+         use the ones that came together"
+    );
+    let refuse = |code, status| Script { refuse: Some((code, status)), ..Script::default() };
+    assert_eq!(
+        scripted(refuse(IOCTL_LIST_ADAPTERS, NtStatus(0xC000_1234)), &["list"]),
+        "LIST_ADAPTERS was refused: The driver answered 0xC0001234."
+    );
+    assert_eq!(
+        scripted(refuse(IOCTL_CONFIGURE, NtStatus::INSUFFICIENT_RESOURCES), &["capture"]),
+        "CONFIGURE was refused: The system has too little memory for the request. \
+         (STATUS_INSUFFICIENT_RESOURCES)"
+    );
+    assert_eq!(
+        scripted(refuse(IOCTL_CONFIGURE, NtStatus::NOT_FOUND), &["capture"]),
+        "an adapter that was asked for is not attached any more"
+    );
+    assert_eq!(
+        scripted(Script { adapters: Vec::new(), ..Script::default() }, &["capture"]),
+        "the filter is attached to no adapter"
+    );
+    assert_eq!(
+        scripted(Script::default(), &["capture", "-i", "eth9"]),
+        "there is no adapter \"eth9\"; there are: \"Ethernet\" (index 1), \"Wi-Fi\" (index 2)"
+    );
+    assert_eq!(
+        scripted(Script::default(), &["capture", "--read-size", "64"]),
+        "reads of 65536 bytes are too small for this snaplen, which needs 262220 bytes: \
+         give --read-size 257 or more, or a smaller -s"
+    );
+    assert_eq!(
+        scripted(Script::default(), &["capture", "--spill", "64K"]),
+        "the spill must hold the largest record and be at most 268435456 bytes"
+    );
+    assert_eq!(
+        scripted(Script::default(), &["capture", "-c", "1", "-w", "/nonexistent/x.pcapng"]),
+        "cannot write /nonexistent/x.pcapng: No such file or directory (os error 2)"
+    );
+}
+
+#[test]
+fn options_reach_the_driver() {
+    let configured = |args: &[&str]| {
+        let mut script = Script::default();
+        script.adapters.push(adapter(1 << 40, 30, "7"));
+        script.runs = vec![run([1])];
+        let lab = FakeLab::start(script);
+        let args = [&["capture", "-c", "1"][..], args].concat();
+        assert_eq!(output(on(&lab, &args)).0, Some(0), "{args:?}");
+        let lengths: Vec<_> = lab
+            .events()
+            .iter()
+            .filter_map(|event| match event {
+                Event::Read(len) => Some(*len),
+                _ => None,
+            })
+            .collect();
+        (lab.configured().unwrap(), lengths)
+    };
+    let all = configured(&[]);
+    assert_eq!(all.0, (Configure::tap(3), vec![7, 9, 1 << 40]));
+    // One read more than are kept pended: for the one that the frame came in.
+    assert_eq!(all.1, [266_240; 5]);
+
+    let file = Temporary::new();
+    let batched = configured(&["-w", file.path(), "-s", "0"]).0.0;
+    assert_eq!((batched.timeout_ms, batched.snaplen), (100, MAX_SNAPLEN));
+
+    let ((config, luids), lengths) = configured(&[
+        "-i",
+        "wi-fi",
+        "-i",
+        "\\device\\{1}",
+        "-i",
+        "2",
+        "-s",
+        "96",
+        "--direction",
+        "out",
+        "--loopback",
+        "--read-size",
+        "64",
+        "--reads",
+        "2",
+        "--timeout",
+        "20",
+        "--spill",
+        "64K",
+    ]);
+    assert_eq!(luids, [9, 7]);
+    let expected = Configure {
+        flags: ConfigureFlags::LOOPBACK.bits(),
+        directions: Directions::OUT.bits(),
+        snaplen: 96,
+        timeout_ms: 20,
+        spill_bytes: 65_536,
+        ..Configure::tap(2)
+    };
+    assert_eq!(config, expected);
+    assert_eq!(lengths, [65_536; 3]);
+
+    // A name goes before a NetLuid, and a number may be hexadecimal.
+    assert_eq!(configured(&["-i", "7"]).0.1, [1 << 40]);
+    assert_eq!(configured(&["-i", "30", "-i", "0x7", "-i", "0x10000000000"]).0.1, [1 << 40, 7]);
+    assert_eq!(configured(&["-i", "9", "--direction", "in"]).0.0.directions, Directions::IN.bits());
+}
+
+#[test]
+fn a_count_cuts_at_the_frame() {
+    let runs = vec![run([1, 2]), run([3, 4, 5]), run([6])];
+    let reader_stats = ReaderStats {
+        frames_seen: 10,
+        frames_dropped_spill_full: 1,
+        frames_dropped_no_memory: 2,
+        frames_dropped_unreadable: 4,
+        ..Default::default()
+    };
+    let script = Script { runs: runs.clone(), reader_stats, held: run([7]), ..Script::default() };
+    for (count, frames) in [(1_u8, run([1])), (2, run([1, 2])), (4, run(1..=4))] {
+        let lab = FakeLab::start(script.clone());
+        let file = Temporary::new();
+        let command = on(&lab, &["capture", "-c", &count.to_string(), "-w", file.path()]);
+        let (code, out, err) = output(command);
+        assert_eq!((code, &*out), (Some(0), ""));
+        assert_eq!(err, format!("nblease: {count} frames captured, 10 received by the filter, 7 dropped by it\n"));
+        assert_eq!(content(&file.read()), (expected(&[frames]), 2), "{count}");
+    }
+}
+
+#[test]
+fn one_interface_ends_with_the_readers_statistics() {
+    let reader_stats = ReaderStats { frames_seen: 10, frames_dropped_spill_full: 3, ..Default::default() };
+    let lab = FakeLab::start(Script { runs: vec![run([1])], reader_stats, ..Script::default() });
+    let file = Temporary::new();
+    let args = ["capture", "-i", "1", "-c", "1", "-w", file.path(), "--json"];
+    let (code, _, err) = output(on(&lab, &args));
+    assert_eq!(code, Some(0));
+    let summary: serde_json::Value = serde_json::from_str(&err).unwrap();
+    assert_eq!((&summary["captured"], &summary["received"]), (&1.into(), &10.into()));
+    assert_eq!((&summary["dropped"], &summary["reader"]["frames_seen"]), (&3.into(), &10.into()));
+
+    let bytes = file.read();
+    let last = Blocks::new(&bytes).last().unwrap().unwrap();
+    assert!(last.bytes.len() <= IsbPlan::MAX_LEN);
+    let counts: Vec<_> = last
+        .options(12)
+        .map(Result::unwrap)
+        .filter(|field| field.code > option::ISB_ENDTIME)
+        .map(|field| (field.code, u64::from_le_bytes(field.value.try_into().unwrap())))
+        .collect();
+    let expected = [(option::ISB_IFRECV, 10), (option::ISB_OSDROP, 3), (option::ISB_USRDELIV, 1)];
+    assert_eq!(counts, expected);
+}
+
+#[test]
+fn standard_output_gets_the_same_bytes() {
+    let runs = vec![run([1, 2]), run([3])];
+    let lab = FakeLab::start(Script { runs: runs.clone(), ..Script::default() });
+    let Output { status, stdout, .. } = on(&lab, &["capture", "-w", "-", "-c", "3"]).output().unwrap();
+    assert!(status.success());
+    assert_eq!(content(&stdout), (expected(&runs), 2));
+}
+
+#[test]
+fn a_reader_that_has_enough_ends_the_capture_well() {
+    let runs = vec![run(0..=255); 1000];
+    let lab = FakeLab::start(Script { runs, ..Script::default() });
+    let mut child = on(&lab, &["capture", "-w", "-"]).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let mut some = [0; 1000];
+    child.stdout.take().unwrap().read_exact(&mut some).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn frames_are_lines_unless_they_go_into_a_file() {
+    let mut runs = vec![[record(1, &frame(1)), record(0, &frame(2)[..20])].concat()];
+    let mut filler = filler_header(40).to_vec();
+    filler.resize(36, 0);
+    filler.extend(filler_trailer(40));
+    // A filler is no frame.
+    runs.insert(0, filler);
+    let lab = FakeLab::start(Script { runs, ..Script::default() });
+    let (code, out, err) = output(on(&lab, &["capture", "-c", "2"]));
+    assert_eq!(code, Some(0));
+    let expected = [
+        "23:31:30.000000042 Wi-Fi in  02:00:00:00:00:01 > 02:00:00:00:00:09, ethertype 0x88b5, length 60",
+        "23:31:30.000000042 Ethernet in  02:00:00:00:00:02 > 02:00:00:00:00:09, ethertype 0x88b5, length 20",
+    ];
+    assert_eq!(out.lines().collect::<Vec<_>>(), expected);
+    assert_eq!(err, "nblease: 2 frames captured, 0 received by the filter, 0 dropped by it\n");
+
+    let (_, out, _) = output(on(&lab, &["capture", "-c", "2", "--json"]));
+    let lines: Vec<serde_json::Value> = out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines.len(), 2);
+    assert_eq!(lines[0]["interface"], "Wi-Fi");
+    assert_eq!(lines[0]["ether_type"], 0x88B5);
+    assert_eq!(lines[1]["captured"], 20);
+    assert_eq!(lines[1]["time_ns"], 1_234_567_890_000_000_042_u64);
+}
+
+#[test]
+fn an_interrupt_ends_a_capture_with_all_that_came() {
+    for name in ["-INT", "-TERM"] {
+        let runs = vec![run([1, 2]), run([3])];
+        let script = Script { runs: runs.clone(), held: run([4, 5]), ..Script::default() };
+        let lab = FakeLab::start(script);
+        let file = Temporary::new();
+        let child = on(&lab, &["capture", "-w", file.path()]).stderr(Stdio::piped()).spawn().unwrap();
+        lab.wait_for(|events| reads(events) == 4 + 2);
+        signal(&child, name);
+        let Output { status, stderr, .. } = child.wait_with_output().unwrap();
+        let stderr = String::from_utf8(stderr).unwrap();
+        assert_eq!(status.code(), Some(0), "{stderr}");
+        assert!(stderr.starts_with("nblease: 5 frames captured"), "{stderr}");
+        assert_eq!(content(&file.read()), (expected(&[run(1..=5)]), 2));
+        let cancelled = lab.events().iter().filter(|event| **event == Event::Cancelled).count();
+        assert_eq!(cancelled, 4);
+    }
+}
+
+#[test]
+fn a_duration_ends_a_capture() {
+    let lab = FakeLab::start(Script { runs: vec![run([1])], ..Script::default() });
+    let file = Temporary::new();
+    // Long enough for the one run, which is there at once, on any machine that runs tests.
+    let (code, _, err) = output(on(&lab, &["capture", "-d", "2", "-w", file.path()]));
+    assert_eq!(code, Some(0));
+    assert!(err.starts_with("nblease: 1 frames captured"), "{err}");
+    assert_eq!(content(&file.read()), (expected(&[run([1])]), 2));
+}
+
+#[test]
+fn a_killed_capture_leaves_whole_blocks_of_all_that_came() {
+    let runs: Vec<_> = (0..50).map(|n| run([n, n])).collect();
+    let lab = FakeLab::start(Script { runs: runs.clone(), ..Script::default() });
+    let file = Temporary::new();
+    let mut child = on(&lab, &["capture", "-w", file.path()]).stderr(Stdio::null()).spawn().unwrap();
+    let expected = expected(&runs);
+    wait_until("all runs in the file", || {
+        let bytes = file.read();
+        !bytes.is_empty() && content(&bytes).0.len() == expected.len()
+    });
+    signal(&child, "-KILL");
+    assert_eq!(child.wait().unwrap().code(), None);
+    assert_eq!(content(&file.read()), (expected, 0));
+    lab.wait_for(|events| events.last() == Some(&Event::Gone));
+}
+
+#[test]
+fn a_driver_that_goes_away_is_a_failure_that_keeps_what_came() {
+    let runs = vec![run([1, 2]), run([3])];
+    let lab = FakeLab::start(Script { runs: runs.clone(), hang_up: true, ..Script::default() });
+    let file = Temporary::new();
+    let (code, _, err) = output(on(&lab, &["capture", "-w", file.path()]));
+    assert_eq!(code, Some(1));
+    assert!(err.contains("nblease: 3 frames captured\n"), "{err}");
+    assert!(err.contains("nblease: the connection to the driver broke: "), "{err}");
+    assert_eq!(content(&file.read()), (expected(&runs), 2));
+}
+
+#[test]
+fn a_malformed_run_is_a_failure_that_keeps_what_was_whole() {
+    let mut broken = run([1, 2, 3]);
+    broken.truncate(broken.len() - 4);
+    let lab = FakeLab::start(Script { runs: vec![broken], ..Script::default() });
+    let file = Temporary::new();
+    let (code, _, err) = output(on(&lab, &["capture", "-w", file.path()]));
+    assert_eq!(code, Some(1));
+    assert!(err.contains("the driver's answer to READ is malformed"), "{err}");
+    assert_eq!(content(&file.read()), (expected(&[run([1, 2])]), 2));
+}
+
+#[test]
+fn a_capture_that_cannot_start_leaves_the_file_alone() {
+    let refuse = Some((IOCTL_CONFIGURE, NtStatus::INSUFFICIENT_RESOURCES));
+    let lab = FakeLab::start(Script { refuse, ..Script::default() });
+    let file = Temporary::new();
+    fs::write(&file.0, "precious").unwrap();
+    assert_eq!(output(on(&lab, &["capture", "-w", file.path()])).0, Some(1));
+    assert_eq!(file.read(), b"precious");
+}
+
+#[test]
+fn a_device_option_goes_before_the_environment() {
+    let lab = FakeLab::start(Script::default());
+    let mut command = nblease(&["list", "--device", &lab.device()]);
+    command.env("NBLEASE_LAB", "/nonexistent/lab.sock");
+    assert_eq!(output(command).0, Some(0));
+    assert_eq!(lab.events()[0], Event::Opened("\\\\.\\nblease".to_owned()));
+}
