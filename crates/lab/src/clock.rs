@@ -33,18 +33,10 @@ impl Clock {
     /// A clock that starts now (real) or on 2026-01-01 (virtual).
     pub fn new(mode: Mode) -> Self {
         let unix_start_ns = match mode {
-            Mode::Real => SystemTime::now()
-                .duration_since(UNIX_EPOCH)
-                .map_or(0, |d| d.as_nanos() as u64),
+            Mode::Real => SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_nanos() as u64),
             Mode::Virtual => 1_767_225_600_000_000_000,
         };
-        Self {
-            mode,
-            start: Instant::now(),
-            virtual_ns: AtomicU64::new(0),
-            slept_ns: AtomicU64::new(0),
-            unix_start_ns,
-        }
+        Self { mode, start: Instant::now(), virtual_ns: AtomicU64::new(0), slept_ns: AtomicU64::new(0), unix_start_ns }
     }
 
     /// Real or virtual.

@@ -200,10 +200,8 @@ impl Judge {
             }
         }
         eprintln!("seed={}", self.seed);
-        if let Some(path) = lock(&self.report).as_ref() {
-            if let Ok(json) = serde_json::to_vec_pretty(&verdict) {
-                let _ = std::fs::write(path, json);
-            }
+        if let (Some(path), Ok(json)) = (lock(&self.report).as_ref(), serde_json::to_vec_pretty(&verdict)) {
+            let _ = std::fs::write(path, json);
         }
         // SAFETY: ends the process without running destructors: the driver's threads are in an unknown state.
         unsafe { libc::_exit(EXIT_VIOLATION) }

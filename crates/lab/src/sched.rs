@@ -27,7 +27,7 @@ use crate::{
 mod real;
 
 /// How long a wait without a limit may last on the real clock before it counts as a hang (V04).
-const HANG: Duration = Duration::from_secs(60);
+const HANG: Duration = Duration::from_mins(1);
 
 /// A DPC's or work item's routine.
 pub type Routine = Box<dyn FnOnce() + Send>;

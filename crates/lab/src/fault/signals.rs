@@ -52,18 +52,22 @@ pub struct Registers<'a> {
 impl Registers<'_> {
     /// One of `libc::REG_*`.
     pub fn get(&self, register: c_int) -> i64 {
-        self.context.uc_mcontext.gregs[register as usize]
+        self.context.uc_mcontext.gregs[register.cast_unsigned() as usize]
+    }
+
+    fn address(&self, register: c_int) -> usize {
+        self.get(register).cast_unsigned() as usize
     }
 
     /// Address of the instruction that was interrupted.
     pub fn instruction(&self) -> usize {
-        self.get(libc::REG_RIP) as usize
+        self.address(libc::REG_RIP)
     }
 
     /// Turns single stepping on or off.
     pub fn step(&mut self, on: bool) {
         const TRAP_FLAG: i64 = 1 << 8;
-        let flags = &mut self.context.uc_mcontext.gregs[libc::REG_EFL as usize];
+        let flags = &mut self.context.uc_mcontext.gregs[libc::REG_EFL.cast_unsigned() as usize];
         *flags = if on { *flags | TRAP_FLAG } else { *flags & !TRAP_FLAG };
     }
 }
@@ -100,7 +104,7 @@ fn on_memory_fault(signal: c_int, info: &siginfo_t, registers: &mut Registers<'_
     }
     begin_report();
     if has_address {
-        let stack = registers.get(libc::REG_RSP) as usize;
+        let stack = registers.address(libc::REG_RSP);
         BadTouch::by_instruction(address, how, registers.instruction(), stack).report();
     }
     let what = match driver_instruction(registers.instruction()) {

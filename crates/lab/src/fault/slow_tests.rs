@@ -47,9 +47,16 @@ impl Setup {
         buffer.open(Access::ReadWrite);
         for at in 0..3 * PAGE {
             // SAFETY: the span has three pages.
-            unsafe { payload.lab().add(at).write((at % 251) as u8) };
+            unsafe { payload.lab().wrapping_add(at).write((at % 251) as u8) };
         }
         Self { payload, buffer }
+    }
+
+    /// A byte of a span.
+    fn byte(span: &Span, at: usize) -> u8 {
+        assert!(at < span.len());
+        // SAFETY: it lies in the span.
+        unsafe { span.lab().wrapping_add(at).read() }
     }
 
     /// Runs code at an offset in the payload: what it counted, steps left out, and what the code returned.
@@ -75,8 +82,7 @@ fn single_accesses_are_counted_by_their_size() {
     assert_eq!(counts, Counts { payload_written: 8, steps: 1, ..none });
     let (counts, _) = setup.run(add_byte(), 5, 0);
     assert_eq!(counts, Counts { payload_read: 1, payload_written: 1, steps: 1, ..none });
-    // SAFETY: the span has three pages.
-    assert_eq!(unsafe { setup.payload.lab().add(5).read() }, 6, "the access was made");
+    assert_eq!(Setup::byte(&setup.payload, 5), 6, "the access was made");
     let (counts, _) = setup.run(exchange(), 24, 0);
     assert_eq!(counts, Counts { payload_read: 8, payload_written: 8, steps: 1, ..none });
     let (counts, _) = setup.run(prefetch(), 24, 0);
@@ -92,11 +98,7 @@ fn vector_accesses_are_counted_across_pages() {
     let expected = |bytes| Counts { payload_read: bytes, read_buffer_written: bytes, steps: 2, ..Counts::default() };
     for at in [0, 7, PAGE - 5] {
         assert_eq!(setup.run(sse(), at, 0).0, expected(16));
-        // SAFETY: both spans are larger.
-        let equal = unsafe {
-            std::slice::from_raw_parts(setup.payload.lab().add(at), 16)
-                == std::slice::from_raw_parts(setup.buffer.lab(), 16)
-        };
+        let equal = (0..16).all(|i| Setup::byte(&setup.payload, at + i) == Setup::byte(&setup.buffer, i));
         assert!(equal, "the bytes were moved");
     }
     if std::is_x86_feature_detected!("avx") {
@@ -130,8 +132,7 @@ fn the_labs_copying_is_counted_without_steps() {
     let expected =
         Counts { payload_read: 5000, read_buffer_written: 5000, payload_to_read_buffer: 5000, ..Counts::default() };
     assert_eq!(counts, expected);
-    // SAFETY: the buffer has two pages.
-    assert_eq!(unsafe { setup.buffer.lab().add(4999).read() }, ((9 + 4999) % 251) as u8, "the bytes were moved");
+    assert_eq!(Setup::byte(&setup.buffer, 4999), ((9 + 4999) % 251) as u8, "the bytes were moved");
 }
 
 #[test]

@@ -179,8 +179,8 @@ fn a_stack_overflow_is_v42() {
 #[test]
 fn other_faults_are_bug_checks_with_their_place() {
     const NAME: &str = "fault::tests::other_faults_are_bug_checks_with_their_place";
-    let cases: [(fn() -> Vec<u8>, &str, &str); 6] = [
-        (read, "BUGCHECK: read", "sample.sys+0x1001"),
+    let cases = [
+        (read as fn() -> Vec<u8>, "BUGCHECK: read", "sample.sys+0x1001"),
         (breakpoint, "BUGCHECK: breakpoint", "sample.sys+0x1001"),
         (undefined, "BUGCHECK: illegal instruction", "sample.sys+0x1000"),
         (fast_fail, "BUGCHECK: fast fail 0x7", "sample.sys+0x1005"),

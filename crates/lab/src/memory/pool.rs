@@ -289,7 +289,7 @@ mod tests {
             let found = violations(|pool| {
                 let p = allocate(pool, 20);
                 // SAFETY: byte 20 of 20 and the byte before lie in the allocation's page.
-                unsafe { p.offset(at).write(0) };
+                unsafe { p.wrapping_offset(at).write(0) };
                 pool.free(p.addr(), None);
             });
             assert_eq!(found.len(), 1, "{found:?}");

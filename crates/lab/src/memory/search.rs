@@ -86,7 +86,7 @@ mod tests {
 
     #[test]
     fn a_window_is_found_wherever_it_lies() {
-        let payload: Vec<u8> = (0..64).map(|i| (i * 37 % 251) as u8).collect();
+        let payload: Vec<u8> = (0_u8..64).map(|i| (u16::from(i) * 37 % 251) as u8).collect();
         for from in 0..=payload.len() - WINDOW {
             for at in 0..24 {
                 let mut memory = vec![0xff; 64];

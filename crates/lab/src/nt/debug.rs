@@ -78,10 +78,10 @@ fn format_message(format: &[u8], mut next: impl FnMut() -> u64) -> String {
         let spec = Spec::parse(&mut rest);
         let _ = match spec.conversion {
             b'%' => out.write_char('%'),
-            b'd' | b'i' => spec.number(&mut out, spec.signed(next()).to_string()),
-            b'u' => spec.number(&mut out, spec.unsigned(next()).to_string()),
-            b'x' => spec.number(&mut out, format!("{:x}", spec.unsigned(next()))),
-            b'X' => spec.number(&mut out, format!("{:X}", spec.unsigned(next()))),
+            b'd' | b'i' => spec.number(&mut out, &spec.signed(next()).to_string()),
+            b'u' => spec.number(&mut out, &spec.unsigned(next()).to_string()),
+            b'x' => spec.number(&mut out, &format!("{:x}", spec.unsigned(next()))),
+            b'X' => spec.number(&mut out, &format!("{:X}", spec.unsigned(next()))),
             b'p' => write!(out, "{:016x}", next()),
             b'c' => out.write_char(char::from(next() as u8)),
             b's' if !spec.wide => out.write_str(&String::from_utf8_lossy(&string::c_string(pointer(next())))),
@@ -145,7 +145,7 @@ impl Spec {
         if self.long { value.cast_signed() } else { i64::from((value as u32).cast_signed()) }
     }
 
-    fn number(&self, out: &mut String, digits: String) -> std::fmt::Result {
+    fn number(&self, out: &mut String, digits: &str) -> std::fmt::Result {
         let width = self.width;
         if self.zero { write!(out, "{digits:0>width$}") } else { write!(out, "{digits:>width$}") }
     }

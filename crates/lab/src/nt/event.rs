@@ -112,16 +112,14 @@ unsafe extern "efiapi" fn ke_wait_for_single_object(
     // SAFETY: the DDI demands null or a time.
     let timeout = unsafe { timeout.as_ref() }.map(Due::from);
     let header: *mut DISPATCHER_HEADER = object.cast();
-    if timeout.is_some_and(|due| due.is_now()) {
+    if timeout.is_some_and(Due::is_now) {
         enter("KeWaitForSingleObject", DISPATCH_LEVEL);
         return if try_take(header) { STATUS_SUCCESS } else { STATUS_TIMEOUT };
     }
     thread::may_wait("KeWaitForSingleObject");
-    let limit = timeout.map(|due| due.from_now_ns());
-    match kernel().sched.wait_until("KeWaitForSingleObject", limit, &mut || try_take(header)) {
-        true => STATUS_SUCCESS,
-        false => STATUS_TIMEOUT,
-    }
+    let limit = timeout.map(Due::ns_from_now);
+    let taken = kernel().sched.wait_until("KeWaitForSingleObject", limit, &mut || try_take(header));
+    if taken { STATUS_SUCCESS } else { STATUS_TIMEOUT }
 }
 
 /// Whether the object is signalled; one that lets a single waiter through is so no more.

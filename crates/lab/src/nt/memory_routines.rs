@@ -72,7 +72,7 @@ unsafe extern "win64" fn memset(to: *mut u8, value: i32, len: SIZE_T) -> *mut u8
         let target = write_at(to, len);
         kernel().memory.count_write(&target, len);
         // SAFETY: as in `memmove`.
-        unsafe { target.address.write_bytes(value as u8, len) };
+        unsafe { target.address.write_bytes(value.cast_unsigned() as u8, len) };
     }
     to
 }
@@ -110,8 +110,8 @@ unsafe extern "win64" fn memcmp(first: *const u8, second: *const u8, len: SIZE_T
         return 0;
     }
     let byte_of = |touch: &Touch| {
-        // SAFETY: `equal` is below `len`.
-        i32::from(unsafe { touch.address.add(equal).read() })
+        // SAFETY: as in `memmove`; `equal` is below `len`.
+        i32::from(unsafe { touch.address.wrapping_add(equal).read() })
     };
     byte_of(&a) - byte_of(&b)
 }

@@ -82,7 +82,7 @@ unsafe extern "win64" fn rtl_copy_unicode_string(to: *mut UNICODE_STRING, from: 
     to.Length = (count * size_of::<WCHAR>()) as u16;
     if count < room {
         // SAFETY: one more unit fits.
-        unsafe { to.Buffer.add(count).write(0) };
+        unsafe { to.Buffer.wrapping_add(count).write(0) };
     }
 }
 

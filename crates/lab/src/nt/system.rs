@@ -81,14 +81,14 @@ unsafe extern "efiapi" fn rtl_get_version(info: PVOID) -> NTSTATUS {
     // the suite, and the product (1: workstation).
     let rest = (size - 4) as usize;
     // SAFETY: the structure has `size` bytes.
-    unsafe { words.add(1).cast::<u8>().write_bytes(0, rest) };
+    unsafe { words.wrapping_add(1).cast::<u8>().write_bytes(0, rest) };
     for (at, value) in [(1, MAJOR), (2, MINOR), (3, BUILD), (4, 2)] {
         // SAFETY: as above.
-        unsafe { words.add(at).write(value) };
+        unsafe { words.wrapping_add(at).write(value) };
     }
     if size == VERSION_INFO_EX {
         // SAFETY: as above; wProductType is byte 282.
-        unsafe { words.cast::<u8>().add(282).write(1) };
+        unsafe { words.cast::<u8>().wrapping_add(282).write(1) };
     }
     STATUS_SUCCESS
 }

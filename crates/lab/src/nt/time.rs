@@ -43,7 +43,7 @@ impl Due {
     }
 
     /// Nanoseconds from now.
-    pub(super) fn from_now_ns(self) -> u64 {
+    pub(super) fn ns_from_now(self) -> u64 {
         if self.is_relative() {
             self.0.unsigned_abs().saturating_mul(UNIT_NS)
         } else {
@@ -141,6 +141,6 @@ unsafe extern "efiapi" fn ke_delay_execution_thread(
     thread::may_wait("KeDelayExecutionThread");
     // SAFETY: the DDI demands a time.
     let due = Due::from(unsafe { &*interval });
-    kernel().sched.wait_until("KeDelayExecutionThread", Some(due.from_now_ns()), &mut || false);
+    kernel().sched.wait_until("KeDelayExecutionThread", Some(due.ns_from_now()), &mut || false);
     STATUS_SUCCESS
 }

@@ -84,7 +84,7 @@ impl Timers {
             }
             fired();
         };
-        let id = kernel().sched.set_timer(due.from_now_ns(), period_ns, Box::new(fire));
+        let id = kernel().sched.set_timer(due.ns_from_now(), period_ns, Box::new(fire));
         set.insert(address, id);
         before
     }

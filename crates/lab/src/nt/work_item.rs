@@ -118,7 +118,7 @@ fn run(address: usize, routine: &Routine, context: usize) {
             thread::call_driver(owner(routine as usize), "WorkItem", PASSIVE_LEVEL, || {
                 // SAFETY: the driver's own routine, with the context that it asked for.
                 unsafe { routine(std::ptr::with_exposed_provenance_mut(device), context) };
-            })
+            });
         }
         Routine::Ex(Some(routine)) => thread::call_driver(owner(routine as usize), "WorkItemEx", PASSIVE_LEVEL, || {
             let item = std::ptr::with_exposed_provenance_mut(address);

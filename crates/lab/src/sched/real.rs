@@ -54,7 +54,7 @@ fn spawn(name: &str, run: fn(&'static Sched)) {
 
 impl Sched {
     fn dpc_thread(&'static self) {
-        self.serve(|sched| sched.run_dpc(), |state| !state.dpcs.is_empty());
+        self.serve(Self::run_dpc, |state| !state.dpcs.is_empty());
     }
 
     fn timer_thread(&'static self) {
