@@ -1,1 +1,191 @@
-//! Placeholder.
+//! What the end-to-end tests share: the built driver in a lab with a virtual clock, an adapter, a program.
+//!
+//! A [`Rig`] is one processor and one seed: the same calls give the same run. It judges from beginning to end; a broken rule
+//! ends the process with the rule, what was seen, and the seed.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::{Arc, MutexGuard},
+};
+
+use nblease_abi::{
+    configure::{Configure, ConfigureReply},
+    ioctl::{IOCTL_CONFIGURE, IOCTL_STATS},
+    pcapng::{Blocks, EpbFlags},
+    stats::{AdapterStats, ReaderStats, StatsHeader},
+};
+use nblease_lab::{
+    clock::Mode,
+    io::{Handle, Process},
+    kernel::{DriverId, Kernel, one_at_a_time},
+    ndis::{
+        Adapter, AdapterConfig,
+        frame::{Frame, RecvNbl, SendNbl},
+    },
+    nt, pe,
+};
+use zerocopy::{FromBytes, IntoBytes};
+
+/// The name that programs open.
+pub const DEVICE: &str = r"\\.\nblease";
+/// A READ that is long enough for any record.
+pub const READ: usize = 512 << 10;
+
+/// A file that `cargo xtask build` made for x64.
+///
+/// # Panics
+/// Where it is not there: an end-to-end test without its driver has failed.
+pub fn built(name: &str) -> PathBuf {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/driver/x64").join(name);
+    assert!(path.exists(), "{} is not there: run `cargo xtask build`", path.display());
+    path
+}
+
+/// The driver in a lab of its own.
+pub struct Rig {
+    /// The kernel.
+    pub kernel: &'static Kernel,
+    /// The driver.
+    pub driver: DriverId,
+    _alone: MutexGuard<'static, ()>,
+}
+
+impl Rig {
+    /// A fresh kernel with the driver loaded, not started.
+    pub fn load(seed: u64) -> Self {
+        let alone = one_at_a_time();
+        let kernel = Kernel::install(Mode::Virtual, seed);
+        let driver = pe::load(&built("nblease.sys")).expect("the driver loads");
+        Self { kernel, driver, _alone: alone }
+    }
+
+    /// The same, and DriverEntry has succeeded.
+    pub fn start(seed: u64) -> Self {
+        let rig = Self::load(seed);
+        assert_eq!(nt::driver::start(rig.driver), 0, "DriverEntry");
+        rig
+    }
+
+    /// An adapter that runs.
+    pub fn adapter(&self, name: &str) -> Arc<Adapter> {
+        let adapter = Adapter::plug(AdapterConfig { name: name.to_owned(), ..AdapterConfig::default() });
+        self.kernel.sched.pump();
+        assert!(adapter.is_running());
+        adapter
+    }
+
+    /// Unloads the driver: nothing is left, and no rule was broken.
+    pub fn finish(self) {
+        nt::driver::unload(self.driver);
+        let verdict = self.kernel.judge.verdict();
+        assert!(verdict.violations.is_empty(), "{:?}", verdict.violations);
+        assert!(self.kernel.memory.pool.live(self.driver).is_empty(), "pool left");
+    }
+}
+
+/// A program with a handle.
+pub struct Program {
+    /// Its process.
+    pub process: Process,
+    /// Its handle.
+    pub handle: Handle,
+}
+
+impl Program {
+    /// An administrator's program that has opened the device.
+    pub fn open() -> Self {
+        let process = Process::new("capture.exe", true);
+        let handle = process.open(DEVICE).expect("the device opens");
+        Self { process, handle }
+    }
+
+    /// CONFIGURE, with the status.
+    pub fn configure(&self, config: &Configure, luids: &[u64]) -> (u32, Option<ConfigureReply>) {
+        let completion =
+            self.handle.ioctl(IOCTL_CONFIGURE, &configure_input(config, luids), size_of::<ConfigureReply>()).wait();
+        let reply =
+            completion.data.get(..completion.information).and_then(|data| ConfigureReply::read_from_bytes(data).ok());
+        (completion.status, reply)
+    }
+
+    /// A reader of these adapters, whose descriptions it has read.
+    pub fn tap(config: &Configure, adapters: &[&Arc<Adapter>]) -> Self {
+        let program = Self::open();
+        let luids: Vec<u64> = adapters.iter().map(|adapter| adapter.luid).collect();
+        assert_eq!(program.configure(config, &luids).0, 0, "CONFIGURE");
+        let descriptions = program.handle.read(READ).wait();
+        assert_eq!(descriptions.status, 0);
+        let blocks = Blocks::new(&descriptions.data[..descriptions.information]);
+        let interfaces = blocks.map(|block| block.expect("a block").interface().expect("an interface").expect("whole"));
+        assert_eq!(interfaces.count(), adapters.len());
+        program
+    }
+
+    /// STATS of this handle.
+    pub fn stats(&self) -> (ReaderStats, Vec<AdapterStats>) {
+        let completion = self.handle.ioctl(IOCTL_STATS, &[], 64 << 10).wait();
+        assert_eq!(completion.status, 0);
+        let stats = StatsHeader::parse(&completion.data[..completion.information]).expect("well-formed");
+        (stats.reader, stats.adapters.collect())
+    }
+}
+
+/// The bytes of a CONFIGURE.
+pub fn configure_input(config: &Configure, luids: &[u64]) -> Vec<u8> {
+    let mut config = *config;
+    config.adapter_count = luids.len() as u32;
+    let mut input = config.as_bytes().to_vec();
+    input.extend(luids.iter().flat_map(|luid| luid.to_le_bytes()));
+    input
+}
+
+/// A frame as a reader got it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// Interface number.
+    pub interface: u32,
+    /// Whether it was sent.
+    pub sent: bool,
+    /// Bytes of the whole frame.
+    pub original_len: u32,
+    /// The captured bytes.
+    pub bytes: Vec<u8>,
+    /// Frames lost before it.
+    pub lost: u64,
+}
+
+/// The frames in the bytes of a read.
+pub fn seen(bytes: &[u8]) -> Vec<Seen> {
+    Blocks::new(bytes)
+        .map(|block| block.expect("a whole block"))
+        .filter_map(|block| block.packet())
+        .map(|packet| {
+            let packet = packet.expect("a packet block");
+            Seen {
+                interface: packet.interface,
+                sent: packet.flags.contains(EpbFlags::OUTBOUND),
+                original_len: packet.original_len,
+                bytes: packet.data.to_vec(),
+                lost: packet.dropcount,
+            }
+        })
+        .collect()
+}
+
+/// An IPv4-typed frame of `len` bytes to one station, filled from `fill` on.
+pub fn frame_bytes(len: usize, fill: u8) -> Vec<u8> {
+    let mut bytes = vec![0x02, 0x15, 0x5d, 0, 0, 9, 0x02, 0x15, 0x5d, 0, 0, 1, 0x08, 0x00];
+    bytes.extend((0..).map(|i: usize| fill.wrapping_add(i as u8)).take(len.saturating_sub(14)));
+    bytes.truncate(len);
+    bytes
+}
+
+/// A send of one frame.
+pub fn send_of(bytes: Vec<u8>) -> SendNbl {
+    SendNbl::new([Frame::new(bytes)])
+}
+
+/// A receive.
+pub fn receive_of(bytes: Vec<u8>) -> RecvNbl {
+    RecvNbl::new(Frame::new(bytes))
+}
