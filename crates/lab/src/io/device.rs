@@ -133,10 +133,9 @@ impl Device {
     pub fn finish_initializing(&self) {
         self.initializing.store(false, Ordering::SeqCst);
         let object: *mut sys::DEVICE_OBJECT = self.object.lab().cast();
-        // SAFETY: the lab's view of the object is always writable, and lives as long as `self`.
-        let flags = unsafe { &raw mut (*object).Flags };
-        // SAFETY: as above; a driver may read the word at the same time, as on a real machine.
-        unsafe { flags.write(flags.read() & !DO_DEVICE_INITIALIZING) };
+        // SAFETY: the lab's view of the object is always writable, and lives as long as `self`. A driver may read the word
+        // at the same time, as on a real machine.
+        unsafe { (*object).Flags &= !DO_DEVICE_INITIALIZING };
     }
 
     /// DO_DEVICE_INITIALIZING is set.

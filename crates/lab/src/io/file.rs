@@ -61,7 +61,7 @@ impl File {
         // SAFETY: a FILE_OBJECT is plain data for which all zeros is a value.
         let mut object: sys::FILE_OBJECT = unsafe { mem::zeroed() };
         object.Type = IO_TYPE_FILE;
-        object.Size = size_of::<sys::FILE_OBJECT>() as i16;
+        object.Size = (size_of::<sys::FILE_OBJECT>() as u16).cast_signed();
         object.DeviceObject = device.object();
         object.ReadAccess = 1;
         object.WriteAccess = 1;
@@ -194,7 +194,7 @@ impl File {
 
     /// Sends a cleanup or close and waits for its end, as NtClose and IopDeleteFile do.
     fn run(self: &Arc<Self>, major: Major) {
-        let irp = Irp::new(self, self.opener_number, Call::of(major));
+        let irp = Irp::new(self, self.opener_number, &Call::of(major));
         let irql = thread::set_irql(PASSIVE_LEVEL);
         self.device.target().dispatch(&irp);
         thread::set_irql(irql);

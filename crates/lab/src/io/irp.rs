@@ -153,9 +153,9 @@ struct Raw {
 
 impl Irp {
     /// Makes an IRP for a file, with its buffers as the method says.
-    pub(super) fn new(file: &Arc<File>, process: u64, call: Call) -> Arc<Self> {
+    pub(super) fn new(file: &Arc<File>, process: u64, call: &Call) -> Arc<Self> {
         let poison = kernel().rng().random();
-        let method = method(&call, file.device().buffering());
+        let method = method(call, file.device().buffering());
         let (system, user) = match method {
             Method::Buffered => (system_buffer(&call.input, call.output_len, poison), None),
             Method::Input => (None, user_buffer(&call.input, call.input.len(), Access::ReadOnly, poison)),
@@ -325,7 +325,7 @@ impl Irp {
         self.note(|| "cancelled by its caller".to_owned());
         let irp: *mut sys::IRP = self.raw.lab().cast();
         // SAFETY: the lab's view of the IRP is always writable and lives as long as `self`.
-        unsafe { (&raw mut (*irp).Cancel).write(1) };
+        unsafe { (*irp).Cancel = 1 };
         self.file.device().target().cancel(self);
     }
 
@@ -365,13 +365,11 @@ impl Irp {
     pub(super) fn on_completion(&self, callback: Callback) {
         let completion = {
             let mut state = lock(&self.state);
-            match &state.completion {
-                Some(completion) => completion.clone(),
-                None => {
-                    state.callback = Some(callback);
-                    return;
-                }
-            }
+            let Some(completion) = state.completion.clone() else {
+                state.callback = Some(callback);
+                return;
+            };
+            completion
         };
         callback(&completion);
     }

@@ -71,7 +71,7 @@ impl Process {
         let device = kernel().io.resolve(path)?;
         let file = File::new(&device, &self.inner.name, self.inner.number);
         device.admit(&file, self.inner.administrator)?;
-        let create = Irp::new(&file, self.inner.number, Call::of(Major::Create));
+        let create = Irp::new(&file, self.inner.number, &Call::of(Major::Create));
         irp::dispatch(&create);
         let completion = Pending { irp: create }.wait();
         if !completion.nt_status().is_success() {
@@ -119,25 +119,25 @@ impl Inner {
 impl Handle {
     /// DeviceIoControl, overlapped.
     pub fn ioctl(&self, code: u32, input: &[u8], output_len: usize) -> Pending {
-        self.call(Call { major: Major::DeviceControl, code, input: input.to_vec(), output_len })
+        self.call(&Call { major: Major::DeviceControl, code, input: input.to_vec(), output_len })
     }
 
     /// As another driver would: IRP_MJ_INTERNAL_DEVICE_CONTROL.
     pub fn internal_ioctl(&self, code: u32, input: &[u8], output_len: usize) -> Pending {
-        self.call(Call { major: Major::InternalDeviceControl, code, input: input.to_vec(), output_len })
+        self.call(&Call { major: Major::InternalDeviceControl, code, input: input.to_vec(), output_len })
     }
 
     /// ReadFile, overlapped.
     pub fn read(&self, len: usize) -> Pending {
-        self.call(Call { major: Major::Read, code: 0, input: Vec::new(), output_len: len })
+        self.call(&Call { major: Major::Read, code: 0, input: Vec::new(), output_len: len })
     }
 
     /// WriteFile, overlapped.
     pub fn write(&self, bytes: &[u8]) -> Pending {
-        self.call(Call { major: Major::Write, code: 0, input: bytes.to_vec(), output_len: 0 })
+        self.call(&Call { major: Major::Write, code: 0, input: bytes.to_vec(), output_len: 0 })
     }
 
-    fn call(&self, call: Call) -> Pending {
+    fn call(&self, call: &Call) -> Pending {
         let irp = Irp::new(&self.slot.file, self.process.number, call);
         if self.is_open() {
             irp::dispatch(&irp);
@@ -160,6 +160,7 @@ impl Handle {
     }
 
     /// DuplicateHandle into another process: a second handle of the same file.
+    #[must_use]
     pub fn duplicate(&self, to: &Process) -> Self {
         self.slot.file.reference();
         to.inner.add(self.slot.file.clone())

@@ -47,7 +47,7 @@ pub(crate) struct Attributes {
 }
 
 impl Attributes {
-    /// Reads and checks attributes; a null pointer (WDF_NO_OBJECT_ATTRIBUTES) gives the defaults. `constrains`: whether
+    /// Reads and checks attributes; a null pointer (WDF_NO_OBJECT_ATTRIBUTES) gives the defaults. `constrained`: whether
     /// an execution level and a synchronization scope may be set.
     ///
     /// # Safety
@@ -55,7 +55,7 @@ impl Attributes {
     pub(crate) unsafe fn read(
         attributes: *const sys::WDF_OBJECT_ATTRIBUTES,
         parent: Parent,
-        constrains: bool,
+        constrained: bool,
     ) -> Result<Self, NtStatus> {
         if attributes.is_null() {
             return if parent == Parent::Required {
@@ -79,16 +79,16 @@ impl Attributes {
             _ => {}
         }
         let levels = sys::WdfExecutionLevelInheritFromParent..=sys::WdfExecutionLevelDispatch;
-        let scopes = sys::WdfSynchronizationScopeInheritFromParent..=sys::WdfSynchronizationScopeNone;
-        if !levels.contains(&raw.ExecutionLevel) || !scopes.contains(&raw.SynchronizationScope) {
+        let known_scopes = sys::WdfSynchronizationScopeInheritFromParent..=sys::WdfSynchronizationScopeNone;
+        if !levels.contains(&raw.ExecutionLevel) || !known_scopes.contains(&raw.SynchronizationScope) {
             return Err(status::WDF_OBJECT_ATTRIBUTES_INVALID);
         }
         let scoped =
             matches!(raw.SynchronizationScope, sys::WdfSynchronizationScopeDevice | sys::WdfSynchronizationScopeQueue);
-        if !constrains && scoped {
+        if !constrained && scoped {
             return Err(status::WDF_SYNCHRONIZATION_SCOPE_INVALID);
         }
-        if !constrains && raw.ExecutionLevel != sys::WdfExecutionLevelInheritFromParent {
+        if !constrained && raw.ExecutionLevel != sys::WdfExecutionLevelInheritFromParent {
             return Err(status::WDF_EXECUTION_LEVEL_INVALID);
         }
         if scoped {

@@ -194,8 +194,8 @@ pub(crate) unsafe extern "win64" fn configure_request_dispatching(
     queue: sys::WDFQUEUE,
     request_type: i32,
 ) -> NtStatus {
-    enter!("WdfDeviceConfigureRequestDispatching", globals);
     const DDI: &str = "WdfDeviceConfigureRequestDispatching";
+    enter!("WdfDeviceConfigureRequestDispatching", globals);
     let mut state = state();
     let slot = match request_type {
         sys::WdfRequestTypeCreate => None,

@@ -86,7 +86,7 @@ pub(crate) unsafe extern "win64" fn create(
         let routine: sys::PDRIVER_UNLOAD =
             if non_pnp && unload.is_none() { None } else { Some(driver_unload as sys::DRIVER_UNLOAD) };
         // SAFETY: the driver passes the DRIVER_OBJECT that DriverEntry was given.
-        unsafe { (&raw mut (*driver_object).DriverUnload).write_unaligned(routine) };
+        unsafe { (*driver_object).DriverUnload = routine };
     }
     let displaces = if own_dispatch || non_pnp { config.EvtDriverUnload.is_some() } else { true };
     kernel().wdf.bindings.with_globals(id, |globals| {

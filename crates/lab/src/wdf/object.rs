@@ -281,6 +281,12 @@ impl State {
         handles
     }
 
+    /// Objects that live.
+    #[cfg(test)]
+    pub(crate) fn count(&self) -> usize {
+        self.objects.len()
+    }
+
     /// All objects of a kind.
     pub(crate) fn all_of_kind(&self, kind: Kind) -> Vec<(Handle, &Object)> {
         self.objects.iter().filter(|(_, o)| o.kind == kind).map(|(handle, o)| (*handle, o)).collect()
@@ -353,7 +359,7 @@ impl State {
     /// What a handle was that names nothing any more.
     fn kind_of_dead(&self, handle: Handle) -> Option<Kind> {
         let number = (handle & 0xFF_FFFF_FFFF) >> 4;
-        let plain = handle & 0xF == 0 && handle >> 45 == BASE >> 45 && (1..=self.issued).contains(&number);
+        let plain = handle.is_multiple_of(16) && handle >> 45 == BASE >> 45 && (1..=self.issued).contains(&number);
         plain.then(|| Kind::from_number((handle >> 40) & 0x1F)).flatten()
     }
 }

@@ -59,6 +59,7 @@ pub(crate) struct Events {
 }
 
 /// A WDFQUEUE.
+#[expect(clippy::struct_excessive_bools, reason = "they are FxIoQueue's own flags, each set by a call of its own")]
 pub(crate) struct Queue {
     pub device: Handle,
     pub kind: Type,
@@ -77,7 +78,7 @@ pub(crate) struct Queue {
     /// Requests whose EvtRequestCancel is due.
     pub canceled: VecDeque<Handle>,
     /// Requests for EvtIoCanceledOnQueue.
-    pub canceled_on_queue: VecDeque<Handle>,
+    pub told_of_cancel: VecDeque<Handle>,
     /// Dispatchers at work.
     pub dispatching: usize,
     pub idle: Option<Watch>,
@@ -106,7 +107,7 @@ impl Queue {
             waiting: VecDeque::new(),
             driver_owned: Vec::new(),
             canceled: VecDeque::new(),
-            canceled_on_queue: VecDeque::new(),
+            told_of_cancel: VecDeque::new(),
             dispatching: 0,
             idle: None,
             purged: None,
@@ -235,7 +236,7 @@ pub(crate) fn cancel_for_queue(request_handle: Handle) {
         if told {
             own(&mut state, queue_handle, request_handle);
             state.request("IRP", request_handle).place = Place::CanceledOnQueue;
-            state.queue("IRP", queue_handle).canceled_on_queue.push_back(request_handle);
+            state.queue("IRP", queue_handle).told_of_cancel.push_back(request_handle);
         }
         state.note_request(request_handle, || "cancelled in its queue".to_owned());
         (queue_handle, !told)
@@ -330,10 +331,8 @@ pub(crate) fn dispatch(queue_handle: Handle) {
 }
 
 fn deferred(queue_handle: Handle) {
-    if let Some(object) = state().get_mut(queue_handle) {
-        if let Body::Queue(queue) = &mut object.body {
-            queue.work_queued = false;
-        }
+    if let Some(Body::Queue(queue)) = state().get_mut(queue_handle).map(|object| &mut object.body) {
+        queue.work_queued = false;
     }
     dispatch(queue_handle);
 }
@@ -356,37 +355,37 @@ fn next(state: &mut State, queue_handle: Handle) -> Step {
         }
     }
     let queue = state.queue("IRP", queue_handle);
-    if let Some(request) = queue.canceled_on_queue.pop_front() {
-        if let Some(callback) = queue.events.canceled_on_queue {
-            return Step::CanceledOnQueue(request, callback);
-        }
+    if let Some(callback) = queue.events.canceled_on_queue
+        && let Some(request) = queue.told_of_cancel.pop_front()
+    {
+        return Step::CanceledOnQueue(request, callback);
     }
     if queue.dispatching == 1 && queue.driver_owned.is_empty() {
         if let Some(watch) = queue.idle.take() {
             queue.cancels_returned = false;
             return Step::Tell(watch, "EvtIoQueueState (stopped)");
         }
-        if queue.waiting.is_empty() {
-            if let Some(watch) = queue.purged.take() {
-                queue.cancels_returned = false;
-                return Step::Tell(watch, "EvtIoQueueState (purged)");
-            }
+        if queue.waiting.is_empty()
+            && let Some(watch) = queue.purged.take()
+        {
+            queue.cancels_returned = false;
+            return Step::Tell(watch, "EvtIoQueueState (purged)");
         }
     }
     if queue.dispatches {
         if queue.kind == Type::Manual {
-            if let Some((callback, context)) = queue.ready {
-                if std::mem::take(&mut queue.filled) {
-                    return Step::Ready(callback, context);
-                }
+            if let Some((callback, context)) = queue.ready
+                && std::mem::take(&mut queue.filled)
+            {
+                return Step::Ready(callback, context);
             }
         } else {
             let limit = if queue.kind == Type::Sequential { 1 } else { queue.most_presented };
-            if queue.driver_owned.len() < limit {
-                if let Some(request) = queue.waiting.pop_front() {
-                    own(state, queue_handle, request);
-                    return Step::Present(request);
-                }
+            if queue.driver_owned.len() < limit
+                && let Some(request) = queue.waiting.pop_front()
+            {
+                own(state, queue_handle, request);
+                return Step::Present(request);
             }
         }
     }

@@ -290,11 +290,11 @@ pub(crate) unsafe extern "win64" fn find_request(
     parameters: *mut WDF_REQUEST_PARAMETERS,
     result: *mut sys::WDFREQUEST,
 ) -> NtStatus {
-    enter!("WdfIoQueueFindRequest", globals);
     const DDI: &str = "WdfIoQueueFindRequest";
+    enter!("WdfIoQueueFindRequest", globals);
     if !parameters.is_null() {
         // SAFETY: a driver passes a structure that begins with its size.
-        let size = unsafe { (&raw const (*parameters).Size).read_unaligned() };
+        let size = unsafe { parameters.cast::<u16>().read_unaligned() };
         if (size as usize) < size_of::<WDF_REQUEST_PARAMETERS>() {
             return status::INVALID_PARAMETER_4;
         }

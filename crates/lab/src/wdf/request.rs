@@ -10,7 +10,7 @@ use nblease_ndis::sys;
 use super::{
     attributes::Attributes,
     file, lifecycle, may_allocate,
-    object::{Body, Handle, Kind, NULL, State},
+    object::{Body, Handle, Kind, NULL, Object, State},
     queue, state,
 };
 use crate::{
@@ -40,6 +40,8 @@ pub(crate) enum Place {
     CancelCalled,
     /// The driver's, by EvtIoCanceledOnQueue.
     CanceledOnQueue,
+    /// Being completed: its EvtCleanupCallback may look at it still.
+    Completing,
     /// Nobody's: it was completed, and the driver holds a reference still.
     Completed,
 }
@@ -78,7 +80,7 @@ impl State {
         let mut lines = Vec::new();
         for handle in owned {
             lines.push(format!("WDFREQUEST {handle:#x}: {}", self.request("WdfIoQueue*", handle).irp.describe()));
-            lines.extend(self.get(handle).map(|o| o.history()).unwrap_or_default());
+            lines.extend(self.get(handle).map(Object::history).unwrap_or_default());
         }
         lines
     }
@@ -116,7 +118,7 @@ pub(crate) fn complete(handle: Handle, status: NtStatus, information: usize) {
         let mut state = state();
         state.note_request(handle, || format!("completed with {}, Information {information}", status::name(status)));
         let request = state.request("completion", handle);
-        request.place = Place::Completed;
+        request.place = Place::Completing;
         request.irp.set_context(NULL);
         let (irp, queue, presented) = (request.irp.clone(), request.queue, request.presented);
         if !presented {
@@ -136,6 +138,7 @@ pub(crate) fn complete(handle: Handle, status: NtStatus, information: usize) {
     if irp.major() == Major::Create && !status.is_success() {
         file::destroy(irp.file());
     }
+    state().request("completion", handle).place = Place::Completed;
     irp.complete(status, information);
     if queue_handle != NULL {
         {

@@ -35,10 +35,8 @@ impl Which {
     /// Its length; none where the request has no such buffer.
     fn len(self, irp: &Irp) -> Option<usize> {
         match (self, irp.major()) {
-            (Self::Input, Major::Write) => Some(irp.input_len()),
-            (Self::Output, Major::Read) => Some(irp.output_len()),
-            (Self::Input, Major::DeviceControl | Major::InternalDeviceControl) => Some(irp.input_len()),
-            (Self::Output, Major::DeviceControl | Major::InternalDeviceControl) => Some(irp.output_len()),
+            (Self::Input, Major::Write | Major::DeviceControl | Major::InternalDeviceControl) => Some(irp.input_len()),
+            (Self::Output, Major::Read | Major::DeviceControl | Major::InternalDeviceControl) => Some(irp.output_len()),
             _ => None,
         }
     }

@@ -10,7 +10,7 @@ use nblease_ndis::sys::{self, WDF_DRIVER_GLOBALS};
 
 use super::{
     enter,
-    object::{Handle, NULL, State},
+    object::{Handle, NULL, Object, State},
     queue,
     request::{EvtRequestCancel, Place},
     state,
@@ -67,7 +67,7 @@ pub(crate) fn cancel_for_driver(handle: Handle) {
 /// The request is the driver's and not marked cancelable; else V43 or V44 is broken.
 pub(crate) fn check_owned(state: &mut State, ddi: &'static str, handle: Handle) {
     let place = state.request(ddi, handle).place;
-    let history = state.get(handle).map(|o| o.history()).unwrap_or_default();
+    let history = state.get(handle).map(Object::history).unwrap_or_default();
     let judge = &kernel().judge;
     judge.evaluated(rule::V43);
     judge.evaluated(rule::V44);
@@ -76,7 +76,7 @@ pub(crate) fn check_owned(state: &mut State, ddi: &'static str, handle: Handle) 
         Place::New | Place::Waiting => {
             judge.fatal(rule::V43, format!("{ddi} on WDFREQUEST {handle:#x}, which the driver does not own"), history)
         }
-        Place::Completed => {
+        Place::Completing | Place::Completed => {
             judge.fatal(rule::V43, format!("{ddi} on WDFREQUEST {handle:#x}, which was completed"), history)
         }
         Place::Cancelable => judge.fatal(
@@ -98,7 +98,7 @@ fn mark(ddi: &'static str, handle: Handle, callback: EvtRequestCancel, fails: bo
     check_owned(&mut state, ddi, handle);
     let request = state.request(ddi, handle);
     if request.place == Place::CancelCalled || request.place == Place::CanceledOnQueue {
-        let history = state.get(handle).map(|o| o.history()).unwrap_or_default();
+        let history = state.get(handle).map(Object::history).unwrap_or_default();
         kernel().judge.broken_with(
             rule::V44,
             format!("{ddi} on WDFREQUEST {handle:#x}, whose cancel callback was called already"),
@@ -167,8 +167,8 @@ pub(crate) unsafe extern "win64" fn unmark_cancelable(
             status::SUCCESS
         }
         Place::Canceling | Place::CancelCalled => status::CANCELLED,
-        Place::New | Place::Waiting | Place::Driver | Place::CanceledOnQueue | Place::Completed => {
-            let (place, history) = (request.place, state.get(handle).map(|o| o.history()).unwrap_or_default());
+        Place::New | Place::Waiting | Place::Driver | Place::CanceledOnQueue | Place::Completing | Place::Completed => {
+            let (place, history) = (request.place, state.get(handle).map(Object::history).unwrap_or_default());
             let rule = if place == Place::Completed { rule::V43 } else { rule::V44 };
             kernel().judge.broken_with(
                 rule,

@@ -6,7 +6,7 @@ use nblease_ndis::sys::{self, IRP, WDF_DRIVER_GLOBALS, WDF_REQUEST_PARAMETERS};
 
 use super::{
     as_pointer, enter,
-    object::Handle,
+    object::{Handle, Object},
     queue::{self, Type},
     request::{self, Place},
     request_cancel::check_owned,
@@ -95,7 +95,7 @@ pub(crate) fn live<'a>(
     handle: Handle,
 ) -> &'a mut request::Request {
     if state.request(ddi, handle).place == Place::Completed {
-        let history = state.get(handle).map(|o| o.history()).unwrap_or_default();
+        let history = state.get(handle).map(Object::history).unwrap_or_default();
         kernel().judge.fatal(rule::V43, format!("{ddi} on WDFREQUEST {handle:#x}, which was completed"), history);
     }
     state.request(ddi, handle)
@@ -110,7 +110,7 @@ pub(crate) unsafe extern "win64" fn get_parameters(
     enter!("WdfRequestGetParameters", globals);
     let irp = live(&mut state(), "WdfRequestGetParameters", request.addr()).irp.clone();
     // SAFETY: a driver passes a structure that begins with its size.
-    let size = unsafe { (&raw const (*parameters).Size).read_unaligned() };
+    let size = unsafe { parameters.cast::<u16>().read_unaligned() };
     let right = size as usize >= size_of::<WDF_REQUEST_PARAMETERS>();
     kernel().judge.check(rule::V07, right, || format!("WdfRequestGetParameters was given Size {size}"));
     if right {
@@ -208,8 +208,8 @@ pub(crate) unsafe extern "win64" fn forward_to_io_queue(
     request: sys::WDFREQUEST,
     to: sys::WDFQUEUE,
 ) -> NtStatus {
-    enter!("WdfRequestForwardToIoQueue", globals);
     const DDI: &str = "WdfRequestForwardToIoQueue";
+    enter!("WdfRequestForwardToIoQueue", globals);
     let (handle, to) = (request.addr(), to.addr());
     let from = {
         let mut state = state();
@@ -237,8 +237,8 @@ pub(crate) unsafe extern "win64" fn forward_to_io_queue(
 
 /// WdfRequestRequeue: back to the head of the manual queue that it came from.
 pub(crate) unsafe extern "win64" fn requeue(globals: *mut WDF_DRIVER_GLOBALS, request: sys::WDFREQUEST) -> NtStatus {
-    enter!("WdfRequestRequeue", globals);
     const DDI: &str = "WdfRequestRequeue";
+    enter!("WdfRequestRequeue", globals);
     let handle = request.addr();
     let (queue_handle, canceled) = {
         let mut state = state();
