@@ -48,7 +48,7 @@ impl Rundown {
     pub fn enter(&self) -> Option<Admission<'_>> {
         // SAFETY: initialized in `closed`.
         let admitted = unsafe { ExAcquireRundownProtection(self.0.get()) };
-        (admitted != 0).then_some(Admission(self))
+        (admitted != 0).then(|| Admission(self))
     }
 }
 
