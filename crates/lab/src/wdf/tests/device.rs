@@ -201,6 +201,7 @@ fn every_allocation_of_the_entry_may_fail() {
     let calls = kernel().faults.total();
     assert!(calls >= 7, "driver, init, name, device, link and two queues");
     first.finish();
+    drop(first);
     for n in 1..=calls {
         let prepare = |kernel: &crate::kernel::Kernel| kernel.faults.plan(Faults::Nth(n));
         let driver = Driver::try_start_with(Mode::Virtual, Plan::default(), prepare);

@@ -275,7 +275,7 @@ impl Driver {
     }
 
     /// Unloads the sample: nothing is left, and no rule was broken.
-    pub fn finish(self) {
+    pub fn finish(&self) {
         assert!(nt::driver::unload(self.id), "the sample has an unload routine");
         kernel().sched.pump();
         assert!(!kernel().io.is_unload_pending(self.id));
