@@ -1,19 +1,21 @@
 //! `cargo xtask build-c`: the small filters in C that the lab is tested with.
 //!
-//! Each `tests/filters/NAME.c` is a driver of its own. They are compiled against declarations made from the ABI facts
-//! and share no binding with the driver or the lab.
+//! Each `tests/filters/NAME.c` is a driver of its own, and each `tests/filters/breakers/NAME.c` is two: `NAME.broken`,
+//! which breaks a rule, and `NAME.sound`, which does the same work as the rule wants it. They are compiled against
+//! declarations made from the ABI facts and share no binding with the driver or the lab.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
 use crate::arch::Arch;
 use crate::wdk::{self, run};
 use crate::{paths, setup};
 
-/// Makes `target/driver/x64/filters/NAME.{sys,map,pdb}` of each source.
+/// Makes `target/driver/x64/filters/NAME.{sys,map,pdb}` of each source, with `broken` or `sound` behind the name where
+/// it is a breaker.
 pub fn run_alone() -> Result<()> {
     setup::run()?;
     wdk::prepare(Arch::X64)?;
@@ -23,48 +25,73 @@ pub fn run_alone() -> Result<()> {
 /// The same, where the import libraries are there already.
 pub fn all() -> Result<()> {
     let folder = paths::root().join("tests/filters");
-    if !folder.is_dir() {
-        return Ok(());
+    let breakers = folder.join("breakers");
+    let mut shared = vec![folder.join("passthru.c")];
+    for place in [&folder.join("include"), &breakers] {
+        shared.extend(paths::files_in(place, "h")?);
     }
-    let mut headers = Vec::new();
-    for place in [folder.clone(), folder.join("include")] {
-        if place.is_dir() {
-            headers.extend(paths::files_in(&place, "h")?);
-        }
-    }
-    let libraries = ["ntoskrnl.lib", "ndis.lib"].map(|name| wdk::library_folder(Arch::X64).join(name));
-    let output = paths::root().join("target/driver/x64/filters");
-    fs::create_dir_all(&output).with_context(|| format!("create {}", output.display()))?;
-    let mut made = 0;
+    shared.extend(libraries());
+
+    let mut jobs = Vec::new();
     for source in paths::files_in(&folder, "c")? {
-        let image = output.join(source.file_stem().unwrap_or_default()).with_extension("sys");
-        let inputs = [headers.as_slice(), &libraries, std::slice::from_ref(&source)].concat();
-        if !paths::is_fresh(&image, &inputs)? {
-            build(&source, &folder, &image, &libraries)?;
+        jobs.push(Job::new(source, "sys", &[]));
+    }
+    for source in paths::files_in(&breakers, "c")? {
+        jobs.push(Job::new(source.clone(), "broken.sys", &["-DBROKEN=1"]));
+        jobs.push(Job::new(source, "sound.sys", &["-DBROKEN=0"]));
+    }
+    let mut made = 0;
+    for job in jobs {
+        let inputs = [shared.as_slice(), std::slice::from_ref(&job.source)].concat();
+        if !paths::is_fresh(&job.image, &inputs)? {
+            job.build()?;
             made += 1;
         }
     }
     if made > 0 {
-        println!("built {made} filters in {}", output.display());
+        println!("built {made} filters in {}", output().display());
     }
     Ok(())
 }
 
-fn build(source: &Path, folder: &Path, image: &Path, libraries: &[PathBuf]) -> Result<()> {
-    let object = image.with_extension("obj");
-    let mut clang = Command::new("clang-19");
-    clang.arg(format!("--target={}", Arch::X64.triple()));
-    clang.args(["-std=c17", "-ffreestanding", "-fms-extensions", "-O2", "-g", "-gcodeview", "-c"]);
-    clang.args(["-Wall", "-Wextra", "-Werror", "-Wno-unused-parameter", "-Wno-microsoft"]);
-    clang.arg("-I").arg(folder.join("include")).arg("-I").arg(folder);
-    run(clang.arg(source).arg("-o").arg(&object))?;
+fn output() -> PathBuf {
+    paths::root().join("target/driver/x64/filters")
+}
 
-    let mut link = Command::new("lld-link-19");
-    link.args(["/driver", "/subsystem:native", "/entry:DriverEntry", "/nodefaultlib"]);
-    link.args(["/dynamicbase", "/nxcompat", "/debug", "/pdbaltpath:%_PDB%"]);
-    link.arg(format!("/map:{}", image.with_extension("map").display()));
-    link.arg(format!("/out:{}", image.display())).arg(&object).args(libraries);
-    run(&mut link)?;
-    fs::remove_file(object)?;
-    Ok(())
+fn libraries() -> [PathBuf; 2] {
+    ["ntoskrnl.lib", "ndis.lib"].map(|name| wdk::library_folder(Arch::X64).join(name))
+}
+
+/// A driver to build.
+struct Job {
+    source: PathBuf,
+    image: PathBuf,
+    defines: &'static [&'static str],
+}
+
+impl Job {
+    fn new(source: PathBuf, extension: &str, defines: &'static [&'static str]) -> Self {
+        let image = output().join(source.file_stem().unwrap_or_default()).with_extension(extension);
+        Self { source, image, defines }
+    }
+
+    fn build(&self) -> Result<()> {
+        paths::create_parent(&self.image)?;
+        let object = self.image.with_extension("obj");
+        let mut clang = Command::new("clang-19");
+        clang.arg(format!("--target={}", Arch::X64.triple()));
+        clang.args(["-std=c17", "-ffreestanding", "-fms-extensions", "-O2", "-g", "-gcodeview", "-c"]);
+        clang.args(["-Wall", "-Wextra", "-Werror", "-Wno-unused-parameter", "-Wno-microsoft"]).args(self.defines);
+        clang.arg("-I").arg(paths::root().join("tests/filters/include"));
+        run(clang.arg(&self.source).arg("-o").arg(&object))?;
+
+        let mut link = Command::new("lld-link-19");
+        link.args(["/driver", "/subsystem:native", "/entry:DriverEntry", "/nodefaultlib"]);
+        link.args(["/dynamicbase", "/nxcompat", "/debug", "/pdbaltpath:%_PDB%"]);
+        link.arg(format!("/map:{}", self.image.with_extension("map").display()));
+        link.arg(format!("/out:{}", self.image.display())).arg(&object).args(libraries());
+        run(&mut link)?;
+        fs::remove_file(object)?;
+        Ok(())
+    }
 }

@@ -26,7 +26,7 @@ pub fn prepare() -> Result<PathBuf> {
     let workspace = paths::cross_target().join("workspace");
     fs::create_dir_all(&workspace).with_context(|| format!("create {}", workspace.display()))?;
     link(&paths::root().join("src"), &workspace.join("src"))?;
-    fill(&workspace, manifest()?)?;
+    fill(&workspace, &manifest()?)?;
     Ok(workspace)
 }
 
@@ -43,7 +43,7 @@ pub fn prepare_changed(file: &str, content: &str) -> Result<PathBuf> {
     let mut manifest = manifest()?;
     let library = manifest.get_mut("lib").and_then(Value::as_table_mut).context("Cargo.toml has no [lib]")?;
     library.insert("name".into(), CHANGED.into());
-    fill(&workspace, manifest)?;
+    fill(&workspace, &manifest)?;
     Ok(workspace)
 }
 
@@ -68,12 +68,12 @@ fn manifest() -> Result<Table> {
 }
 
 /// Puts into a workspace what is there besides `src`.
-fn fill(workspace: &Path, manifest: Table) -> Result<()> {
+fn fill(workspace: &Path, manifest: &Table) -> Result<()> {
     let root = paths::root();
     for name in ["build.rs", "crates"] {
         link(&root.join(name), &workspace.join(name))?;
     }
-    write_if_changed(&workspace.join("Cargo.toml"), toml::to_string(&manifest)?)?;
+    write_if_changed(&workspace.join("Cargo.toml"), toml::to_string(manifest)?)?;
 
     // Cargo then takes away what the driver does not use and notes the patches; so the seed is kept to compare with.
     let lock = fs::read(root.join("Cargo.lock"))?;
