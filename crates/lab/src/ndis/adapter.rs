@@ -41,6 +41,8 @@ pub struct AdapterConfig {
     pub medium: i32,
     /// Whether FilterRestart gets restart attributes; none: by the seed.
     pub restart_attributes: Option<bool>,
+    /// NetLuid of the miniport, as of an adapter that comes back; none: a new one.
+    pub luid: Option<u64>,
 }
 
 impl Default for AdapterConfig {
@@ -52,6 +54,7 @@ impl Default for AdapterConfig {
             link_speed: 1_000_000_000,
             medium: 0,
             restart_attributes: None,
+            luid: None,
         }
     }
 }
@@ -114,10 +117,11 @@ impl Adapter {
     pub fn plug(config: AdapterConfig) -> Arc<Self> {
         let ndis = &kernel().ndis;
         let number = lock(&ndis.adapters).len() as u32 + 1;
+        let luid = config.luid.unwrap_or(6 << 48 | u64::from(0x100 + number) << 24);
         let adapter = Arc::new(Self {
             config,
             if_index: number,
-            luid: 6 << 48 | u64::from(0x100 + number) << 24,
+            luid,
             protocol: Protocol::new(),
             miniport: Miniport::new(),
             stack: RwLock::default(),
