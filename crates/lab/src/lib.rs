@@ -13,17 +13,20 @@
 #![allow(unsafe_code)]
 
 pub mod clock;
+pub mod edges;
 pub mod fault;
 pub mod faults;
 pub mod io;
 pub mod judge;
 pub mod kernel;
+pub mod lab;
 pub mod lock_order;
 pub mod memory;
 pub mod ndis;
 pub mod nt;
 pub mod pe;
 pub mod registry;
+pub mod scenario;
 pub mod sched;
 pub mod sync;
 #[cfg(test)]

@@ -111,7 +111,8 @@ fn restart_attributes(adapter: &Adapter, lent: &mut Lent) -> *mut NDIS_RESTART_A
     let oids = [OID_GEN_CURRENT_PACKET_FILTER, OID_GEN_STATISTICS, OID_802_3_CURRENT_ADDRESS];
     let oid_bytes: Vec<u8> = oids.iter().flat_map(|oid| oid.to_le_bytes()).collect();
     let mut general: NDIS_RESTART_GENERAL_ATTRIBUTES = blank();
-    general.Header = header(NDIS_OBJECT_TYPE_RESTART_GENERAL_ATTRIBUTES, 2, size_of::<NDIS_RESTART_GENERAL_ATTRIBUTES>());
+    general.Header =
+        header(NDIS_OBJECT_TYPE_RESTART_GENERAL_ATTRIBUTES, 2, size_of::<NDIS_RESTART_GENERAL_ATTRIBUTES>());
     general.MtuSize = adapter.config.mtu;
     general.MaxXmitLinkSpeed = adapter.config.link_speed;
     general.MaxRcvLinkSpeed = adapter.config.link_speed;

@@ -139,7 +139,12 @@ fn new_mdl(bytes: u32) -> (*mut MDL, Span) {
     (mdl, span)
 }
 
-pub(super) unsafe extern "efiapi" fn advance_nb(nb: *mut NET_BUFFER, delta: u32, free: u8, handler: Option<NET_BUFFER_FREE_MDL>) {
+pub(super) unsafe extern "efiapi" fn advance_nb(
+    nb: *mut NET_BUFFER,
+    delta: u32,
+    free: u8,
+    handler: Option<NET_BUFFER_FREE_MDL>,
+) {
     const FUNCTION: &str = "NdisAdvanceNetBufferDataStart";
     enter(FUNCTION);
     advance(FUNCTION, nb, delta, free != 0, handler);

@@ -384,11 +384,19 @@ fn complete(function: &'static str, handle: NDIS_HANDLE, at: Request, status: ND
     to_issuer(at, status);
 }
 
-pub(super) unsafe extern "efiapi" fn ndis_f_oid_request_complete(handle: NDIS_HANDLE, at: Request, status: NDIS_STATUS) {
+pub(super) unsafe extern "efiapi" fn ndis_f_oid_request_complete(
+    handle: NDIS_HANDLE,
+    at: Request,
+    status: NDIS_STATUS,
+) {
     complete("NdisFOidRequestComplete", handle, at, status, false);
 }
 
-pub(super) unsafe extern "efiapi" fn ndis_f_direct_oid_request_complete(handle: NDIS_HANDLE, at: Request, status: NDIS_STATUS) {
+pub(super) unsafe extern "efiapi" fn ndis_f_direct_oid_request_complete(
+    handle: NDIS_HANDLE,
+    at: Request,
+    status: NDIS_STATUS,
+) {
     complete("NdisFDirectOidRequestComplete", handle, at, status, true);
 }
 

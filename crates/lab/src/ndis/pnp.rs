@@ -116,7 +116,10 @@ pub(super) unsafe extern "efiapi" fn ndis_f_net_pnp_event(
     up(&module.adapter, Some(&module), at)
 }
 
-pub(super) unsafe extern "efiapi" fn ndis_f_device_pnp_event_notify(handle: NDIS_HANDLE, at: *mut NET_DEVICE_PNP_EVENT) {
+pub(super) unsafe extern "efiapi" fn ndis_f_device_pnp_event_notify(
+    handle: NDIS_HANDLE,
+    at: *mut NET_DEVICE_PNP_EVENT,
+) {
     const FUNCTION: &str = "NdisFDevicePnPEventNotify";
     thread::enter(FUNCTION, PASSIVE_LEVEL, rule::V09);
     thread::no_locks(FUNCTION);

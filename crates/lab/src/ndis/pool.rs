@@ -231,7 +231,11 @@ fn allocate_from(function: &'static str, handle: NDIS_HANDLE, pool: &Pool, wante
     nbl
 }
 
-pub(super) unsafe extern "efiapi" fn allocate_nbl(handle: NDIS_HANDLE, context: u16, backfill: u16) -> *mut NET_BUFFER_LIST {
+pub(super) unsafe extern "efiapi" fn allocate_nbl(
+    handle: NDIS_HANDLE,
+    context: u16,
+    backfill: u16,
+) -> *mut NET_BUFFER_LIST {
     const FUNCTION: &str = "NdisAllocateNetBufferList";
     enter(FUNCTION);
     let Some(pool) = kernel().ndis.objects.get::<Pool>(FUNCTION, handle) else {

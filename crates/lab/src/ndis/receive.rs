@@ -111,7 +111,11 @@ pub(super) unsafe extern "efiapi" fn ndis_f_indicate_receive_net_buffer_lists(
     }
 }
 
-pub(super) unsafe extern "efiapi" fn ndis_f_return_net_buffer_lists(handle: NDIS_HANDLE, list: *mut NET_BUFFER_LIST, flags: u32) {
+pub(super) unsafe extern "efiapi" fn ndis_f_return_net_buffer_lists(
+    handle: NDIS_HANDLE,
+    list: *mut NET_BUFFER_LIST,
+    flags: u32,
+) {
     const FUNCTION: &str = "NdisFReturnNetBufferLists";
     thread::enter(FUNCTION, DISPATCH_LEVEL, rule::V09);
     thread::no_locks(FUNCTION);

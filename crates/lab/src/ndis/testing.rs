@@ -8,9 +8,7 @@ use std::{
 
 use nblease_ndis::sys::*;
 
-use super::{
-    Adapter, AdapterConfig, attach::blank, control, driver, oid, pnp, receive, send, status,
-};
+use super::{Adapter, AdapterConfig, attach::blank, control, driver, oid, pnp, receive, send, status};
 use crate::{
     clock::Mode,
     kernel::{DriverId, DriverInfo, Kernel, kernel},
@@ -147,9 +145,7 @@ pub fn filter_with(script: Script, mut c: NDIS_FILTER_DRIVER_CHARACTERISTICS) ->
     let object: *mut DRIVER_OBJECT = std::ptr::without_provenance_mut(8);
     let status = as_driver(id, || {
         // SAFETY: as a driver would, with structures that outlive the call.
-        unsafe {
-            driver::ndis_f_register_filter_driver(object, context.cast_mut().cast(), &raw mut c, &raw mut handle)
-        }
+        unsafe { driver::ndis_f_register_filter_driver(object, context.cast_mut().cast(), &raw mut c, &raw mut handle) }
     });
     assert_eq!(status, NDIS_STATUS_SUCCESS);
     kernel().sched.pump();

@@ -69,7 +69,12 @@ pub(super) unsafe extern "efiapi" fn allocate_timer(
     NDIS_STATUS_SUCCESS
 }
 
-pub(super) unsafe extern "efiapi" fn set_timer(object: NDIS_HANDLE, due: LARGE_INTEGER, period_ms: i32, context: PVOID) -> u8 {
+pub(super) unsafe extern "efiapi" fn set_timer(
+    object: NDIS_HANDLE,
+    due: LARGE_INTEGER,
+    period_ms: i32,
+    context: PVOID,
+) -> u8 {
     set("NdisSetTimerObject", object, due, period_ms, context)
 }
 

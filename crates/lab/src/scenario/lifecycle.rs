@@ -1,0 +1,133 @@
+//! A driver's life: load, attach, traffic, OIDs, status, events, pause, restart, detach, unload; nothing left behind.
+
+use std::{path::PathBuf, sync::Arc};
+
+use anyhow::{Result, ensure};
+use nblease_ndis::sys::{
+    NDIS_STATUS_PAUSED, NDIS_STATUS_SUCCESS, NdisDevicePnPEventPowerProfileChanged, NetEventQueryPower,
+    OID_802_3_CURRENT_ADDRESS, OID_GEN_CURRENT_PACKET_FILTER, OID_GEN_STATISTICS,
+};
+use rand::Rng as _;
+
+use super::traffic::{self, Ends};
+use crate::{
+    kernel::kernel,
+    lab::Lab,
+    ndis::{Adapter, AdapterConfig, Event, Frame, OidKind, SendNbl},
+};
+
+/// What a life is like.
+#[derive(Clone, Debug)]
+pub struct Lifecycle {
+    /// Drivers, the lowest in the stack first.
+    pub drivers: Vec<PathBuf>,
+    /// Rounds of traffic between pauses.
+    pub rounds: usize,
+    /// The drivers pass everything on: what goes in has to come out.
+    pub transparent: bool,
+}
+
+/// Runs it in a lab: frames that went through.
+///
+/// # Errors
+/// A driver that does not load or start; for transparent drivers also frames, OIDs or events that did not get through.
+pub fn run(lab: &Lab, life: &Lifecycle) -> Result<usize> {
+    // The driver comes to the adapter, or the adapter to the driver.
+    let adapter_first = kernel().rng().random_bool(0.5);
+    let early = adapter_first.then(|| lab.adapter(AdapterConfig::default()));
+    let mut drivers = Vec::new();
+    for path in &life.drivers {
+        drivers.push(lab.run(path)?);
+    }
+    settle();
+    let adapter = early.unwrap_or_else(|| lab.adapter(AdapterConfig::default()));
+    let ends = Ends::watch(&adapter);
+    for _ in 0..3 {
+        traffic_round(&adapter, &ends, life.rounds);
+        control_round(&adapter, life.transparent)?;
+        pause_round(&adapter);
+    }
+    let second = lab.adapter(AdapterConfig { name: "Ethernet 2".to_owned(), ..AdapterConfig::default() });
+    let second_ends = Ends::watch(&second);
+    traffic_round(&second, &second_ends, life.rounds);
+    second.unplug();
+    traffic_round(&adapter, &ends, life.rounds);
+    if kernel().rng().random_bool(0.5) {
+        adapter.pause();
+    }
+    settle();
+    for driver in drivers.into_iter().rev() {
+        ensure!(lab.unload(driver), "{} does not unload", kernel().driver_name(driver));
+    }
+    if life.transparent {
+        for ends in [&ends, &second_ends] {
+            ends.compare().map_err(anyhow::Error::msg)?;
+        }
+    }
+    Ok(ends.frames() + second_ends.frames())
+}
+
+/// Lets run what is queued.
+fn settle() {
+    kernel().sched.pump();
+}
+
+fn traffic_round(adapter: &Arc<Adapter>, ends: &Ends, rounds: usize) {
+    for _ in 0..rounds {
+        let send = kernel().rng().random_bool(0.5);
+        if send {
+            traffic::send_some(adapter, ends);
+        } else {
+            traffic::receive_some(adapter, ends);
+        }
+        if kernel().rng().random_bool(0.3) {
+            settle();
+        }
+    }
+    settle();
+}
+
+/// OIDs down every path, status and events through the stack.
+fn control_round(adapter: &Arc<Adapter>, transparent: bool) -> Result<()> {
+    let mac = adapter.oid(OidKind::Query, OID_802_3_CURRENT_ADDRESS, &[0; 6]);
+    let set = adapter.oid(OidKind::Set, OID_GEN_CURRENT_PACKET_FILTER, &[0x0b, 0, 0, 0]);
+    let direct = adapter.oid(OidKind::DirectQuery, OID_802_3_CURRENT_ADDRESS, &[0; 6]);
+    let synchronous = adapter.oid(OidKind::SynchronousQuery, OID_802_3_CURRENT_ADDRESS, &[0; 6]);
+    let short = adapter.oid(OidKind::Query, OID_GEN_STATISTICS, &[0; 8]);
+    adapter.take_events();
+    adapter.indicate_link(false);
+    adapter.indicate_link(true);
+    adapter.device_pnp_event(NdisDevicePnPEventPowerProfileChanged);
+    let answer = adapter.net_pnp_event(NetEventQueryPower, &[0; 4]);
+    settle();
+    if !transparent {
+        return Ok(());
+    }
+    for reply in [&mac, &direct, &synchronous] {
+        ensure!(reply.status == NDIS_STATUS_SUCCESS && reply.data == adapter.config.mac, "OID query: {reply:?}");
+    }
+    ensure!(set.status == NDIS_STATUS_SUCCESS, "OID set: {set:?}");
+    ensure!(short.status != NDIS_STATUS_SUCCESS && short.needed > 8, "OID query with a short buffer: {short:?}");
+    ensure!(answer == NDIS_STATUS_SUCCESS, "NetEventQueryPower: {answer:#x}");
+    let events = adapter.take_events();
+    let device = Event::DevicePnP(NdisDevicePnPEventPowerProfileChanged);
+    let statuses = events.iter().filter(|event| matches!(event, Event::Status(..))).count();
+    ensure!(
+        statuses == 2 && events.contains(&device) && events.contains(&Event::NetPnP(NetEventQueryPower)),
+        "events that reached the ends: {events:?}"
+    );
+    Ok(())
+}
+
+/// A pause, sends that come all the same, a restart.
+fn pause_round(adapter: &Arc<Adapter>) {
+    adapter.pause();
+    let before = adapter.completions().get(&NDIS_STATUS_PAUSED).copied().unwrap_or_default();
+    let stray = SendNbl::new([Frame::new(vec![7; 60])]);
+    adapter.send_anyway(&[stray.clone(), stray], 0, 0);
+    settle();
+    let paused = adapter.completions().get(&NDIS_STATUS_PAUSED).copied().unwrap_or_default();
+    assert_eq!(paused, before + 2, "sends to a paused stack are completed with NDIS_STATUS_PAUSED");
+    adapter.restart();
+    settle();
+}
