@@ -11,6 +11,8 @@
 //!   with [`thread::enter`], which checks its IRQL.
 //! * What is wrong goes to [`judge::Judge`], by rule.
 #![allow(unsafe_code)]
+// The names of DDIs, levels and flags would be half of the text in backticks.
+#![allow(clippy::doc_markdown)]
 
 pub mod clock;
 pub mod edges;

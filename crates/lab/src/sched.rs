@@ -25,6 +25,8 @@ use crate::{
 };
 
 mod real;
+#[cfg(test)]
+mod tests;
 
 /// How long a wait without a limit may last on the real clock before it counts as a hang (V04).
 const HANG: Duration = Duration::from_mins(1);

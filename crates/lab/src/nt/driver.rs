@@ -79,7 +79,7 @@ fn new_object(info: &crate::kernel::DriverInfo, service: &str) -> DRIVER_OBJECT 
     // SAFETY: a driver object of zeros is a valid value: null pointers, absent routines, empty strings.
     let mut object = unsafe { std::mem::zeroed::<DRIVER_OBJECT>() };
     object.Type = IO_TYPE_DRIVER;
-    object.Size = size_of::<DRIVER_OBJECT>() as i16;
+    object.Size = i16::try_from(size_of::<DRIVER_OBJECT>()).expect("336 bytes");
     object.DriverStart = std::ptr::with_exposed_provenance_mut(info.base);
     object.DriverSize = info.size as u32;
     object.DriverName = string::leak(&format!(r"\Driver\{service}"));

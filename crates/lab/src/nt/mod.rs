@@ -23,6 +23,8 @@ mod rundown;
 mod spinlock;
 mod string;
 mod system;
+#[cfg(test)]
+mod tests;
 mod time;
 mod timer;
 mod work_item;

@@ -124,3 +124,7 @@ pub fn unmap(driver: DriverId) {
         map::protect(std::ptr::with_exposed_provenance_mut(info.base), info.size, Protection::None);
     }
 }
+
+#[cfg(test)]
+#[path = "load_tests.rs"]
+mod tests;
