@@ -3,7 +3,8 @@
  * It shares no declaration with the bindings in crates/ndis: its header is generated from the ABI facts. What it does is
  * what the documents ask of the least filter that NDIS accepts. Calling contexts: attach, detach, pause, restart and
  * events at PASSIVE_LEVEL; all else up to DISPATCH_LEVEL. It holds no packet at any time, so there is nothing to give back
- * when it pauses, and holds one OID request at most, as NDIS sends it one at a time. */
+ * when it pauses; it holds one OID request at most, as NDIS sends it one at a time. Sends go down only while it runs: each
+ * takes the module's rundown reference, which pause waits for. */
 #include "ntddk_ndis_abi.h"
 
 #define POOL_TAG 0x75736150 /* "Pasu", as its bytes lie in memory */
@@ -13,6 +14,7 @@ struct module {
     NDIS_HANDLE handle;
     KSPIN_LOCK lock; /* guards `below` */
     PNDIS_OID_REQUEST below; /* the clone that a lower driver has, if any */
+    EX_RUNDOWN_REF running; /* can be taken from restart to pause */
 };
 
 static NDIS_HANDLE registration;
@@ -40,6 +42,8 @@ static NDIS_STATUS attach(NDIS_HANDLE handle, NDIS_HANDLE driver, PNDIS_FILTER_A
     module->handle = handle;
     module->below = 0;
     KeInitializeSpinLock(&module->lock);
+    ExInitializeRundownProtection(&module->running);
+    ExWaitForRundownProtectionRelease(&module->running);
     NDIS_FILTER_ATTRIBUTES attributes;
     attributes.Header.Type = NDIS_OBJECT_TYPE_FILTER_ATTRIBUTES;
     attributes.Header.Revision = NDIS_FILTER_ATTRIBUTES_REVISION_1;
@@ -56,20 +60,40 @@ static void detach(NDIS_HANDLE context) {
 }
 
 static NDIS_STATUS restart(NDIS_HANDLE context, PNDIS_FILTER_RESTART_PARAMETERS parameters) {
-    (void)context;
+    struct module *module = context;
     (void)parameters;
+    ExInitializeRundownProtection(&module->running);
     return NDIS_STATUS_SUCCESS;
 }
 
 static NDIS_STATUS pause(NDIS_HANDLE context, PNDIS_FILTER_PAUSE_PARAMETERS parameters) {
-    (void)context;
+    struct module *module = context;
     (void)parameters;
+    ExWaitForRundownProtectionRelease(&module->running);
     return NDIS_STATUS_SUCCESS;
+}
+
+/* A send that is not passed on ends here: with its status, and with the completion of a large send where it was one. For
+ * version 1 that is the payload sent, none, and for version 2 all zero but its type. */
+static void refuse(PNET_BUFFER_LIST list) {
+    NDIS_TCP_LARGE_SEND_OFFLOAD_NET_BUFFER_LIST_INFO *large =
+        (PVOID)&list->NetBufferListInfo[TcpLargeSendNetBufferListInfo];
+    list->Status = NDIS_STATUS_PAUSED;
+    large->LsoV2TransmitComplete.Reserved = 0;
+    large->LsoV2TransmitComplete.Reserved2 = 0;
 }
 
 static void send(NDIS_HANDLE context, PNET_BUFFER_LIST lists, NDIS_PORT_NUMBER port, ULONG flags) {
     struct module *module = context;
-    NdisFSendNetBufferLists(module->handle, lists, port, flags);
+    if (ExAcquireRundownProtection(&module->running)) {
+        NdisFSendNetBufferLists(module->handle, lists, port, flags);
+        ExReleaseRundownProtection(&module->running);
+        return;
+    }
+    for (PNET_BUFFER_LIST list = lists; list; list = list->Next)
+        refuse(list);
+    NdisFSendNetBufferListsComplete(module->handle, lists,
+        flags & NDIS_SEND_FLAGS_DISPATCH_LEVEL ? NDIS_SEND_COMPLETE_FLAGS_DISPATCH_LEVEL : 0);
 }
 
 static void send_complete(NDIS_HANDLE context, PNET_BUFFER_LIST lists, ULONG flags) {

@@ -61,10 +61,10 @@ pub trait Filter: Sized + Send + Sync + 'static {
     /// Cannot fail. Packets that come later are not held.
     fn pause(&self) {}
 
-    /// FilterSendNetBufferLists. A module that is not Running finishes them with [`Status::PAUSED`].
-    fn send(&self, chain: SendChain) {
-        chain.forward();
-    }
+    /// FilterSendNetBufferLists. A module that is not Running finishes the chain with [`Status::PAUSED`]; one that is
+    /// forwards it, or holds it. There is no default: only the module knows whether it runs, and a send that is being
+    /// forwarded has to keep [`pause`](Self::pause) from returning.
+    fn send(&self, chain: SendChain);
 
     /// FilterSendNetBufferListsComplete.
     fn send_complete(&self, chain: SentChain) {
