@@ -151,7 +151,7 @@ class Node:
 
 class Facts:
     def __init__(self):
-        self.layouts, self.trees, self.asserts = {}, {}, []
+        self.layouts, self.trees = {}, {}
         for name, path, offset, size, align, c_type in rows("structs.tsv"):
             if is_kmdf(name):
                 continue
@@ -283,7 +283,7 @@ def body(facts, node, base):
     lines, asserted, at, align = [], [], base, 1
     todo = sorted(pieces(facts, node), key=lambda piece: piece.start)
     while todo:
-        group, end = [todo.pop(0)], 0
+        group = [todo.pop(0)]
         end = group[0].end
         while todo and todo[0].start < end:
             end = max(end, todo[0].end)
@@ -305,18 +305,15 @@ def body(facts, node, base):
 
 
 def union_members(group, start):
-    for piece in group:
-        if piece.start == start and len(piece.lines) == 1 and ":" not in piece.lines[0]:
-            yield piece.lines[0]
-        elif piece.start == start and piece.asserted:
+    """Pieces that share bytes from `start` on, as members of one union."""
+    for index, piece in enumerate(group):
+        # Bit-fields have no offset to assert; they, and what starts later, need a struct of their own.
+        if piece.start == start and piece.asserted:
             yield from piece.lines
-        else:
-            padding = [f"UCHAR Before{piece.start - start}_{id_of(piece)}[{piece.start - start}];"] * (piece.start > start)
-            yield from ["struct {", *indent(padding + piece.lines), "};"]
-
-
-def id_of(piece):
-    return piece.asserted[0] if piece.asserted else "bits"
+            continue
+        before = piece.start - start
+        padding = [f"UCHAR Before{piece.start}_{index}[{before}];"] if before else []
+        yield from ["struct {", *indent(padding + piece.lines), "};"]
 
 
 def struct(facts, name):

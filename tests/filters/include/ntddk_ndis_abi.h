@@ -730,7 +730,7 @@ struct __attribute__((aligned(16))) _SLIST_HEADER {
             ULONGLONG NextEntry : 60;
         } HeaderX64;
         struct {
-            UCHAR Before8_Region[8];
+            UCHAR Before8_2[8];
             ULONGLONG Region;
         };
     };
@@ -779,7 +779,7 @@ struct __attribute__((aligned(8))) _LARGE_INTEGER {
         } u;
         LONGLONG QuadPart;
         struct {
-            UCHAR Before4_HighPart[4];
+            UCHAR Before4_3[4];
             LONG HighPart;
         };
     };
@@ -798,27 +798,27 @@ struct __attribute__((aligned(16))) _NET_BUFFER {
         SLIST_HEADER Link;
         NET_BUFFER_HEADER NetBufferHeader;
         struct {
-            UCHAR Before8_CurrentMdl[8];
+            UCHAR Before8_3[8];
             MDL *CurrentMdl;
         };
         struct {
-            UCHAR Before16_CurrentMdlOffset[16];
+            UCHAR Before16_4[16];
             ULONG CurrentMdlOffset;
         };
         struct {
-            UCHAR Before24_DataLength[24];
+            UCHAR Before24_5[24];
             ULONG DataLength;
         };
         struct {
-            UCHAR Before24_stDataLength[24];
+            UCHAR Before24_6[24];
             SIZE_T stDataLength;
         };
         struct {
-            UCHAR Before32_MdlChain[32];
+            UCHAR Before32_7[32];
             MDL *MdlChain;
         };
         struct {
-            UCHAR Before40_DataOffset[40];
+            UCHAR Before40_8[40];
             ULONG DataOffset;
         };
     };
@@ -908,7 +908,7 @@ struct __attribute__((aligned(16))) _NET_BUFFER_LIST {
         SLIST_HEADER Link;
         NET_BUFFER_LIST_HEADER NetBufferListHeader;
         struct {
-            UCHAR Before8_FirstNetBuffer[8];
+            UCHAR Before8_3[8];
             NET_BUFFER *FirstNetBuffer;
         };
     };
@@ -2525,11 +2525,11 @@ struct __attribute__((aligned(8))) _KDPC {
         ULONG TargetInfoAsUlong;
         UCHAR Type;
         struct {
-            UCHAR Before1_Importance[1];
+            UCHAR Before1_2[1];
             UCHAR Importance;
         };
         struct {
-            UCHAR Before2_Number[2];
+            UCHAR Before2_3[2];
             USHORT Number;
         };
     };
@@ -2565,75 +2565,75 @@ struct __attribute__((aligned(8))) _DISPATCHER_HEADER {
         UCHAR ThreadType;
         UCHAR MutantType;
         struct {
-            UCHAR Before1_Signalling[1];
+            UCHAR Before1_8[1];
             UCHAR Signalling;
         };
         struct {
-            UCHAR Before1_TimerControlFlags[1];
+            UCHAR Before1_9[1];
             UCHAR TimerControlFlags;
         };
         struct {
-            UCHAR Before1_Timer2Flags[1];
+            UCHAR Before1_10[1];
             UCHAR Timer2Flags;
         };
         struct {
-            UCHAR Before1_QueueControlFlags[1];
+            UCHAR Before1_11[1];
             UCHAR QueueControlFlags;
         };
         struct {
-            UCHAR Before1_ThreadReserved[1];
+            UCHAR Before1_12[1];
             UCHAR ThreadReserved;
         };
         struct {
-            UCHAR Before1_MutantSize[1];
+            UCHAR Before1_13[1];
             UCHAR MutantSize;
         };
         struct {
-            UCHAR Before2_Size[2];
+            UCHAR Before2_14[2];
             UCHAR Size;
         };
         struct {
-            UCHAR Before2_Hand[2];
+            UCHAR Before2_15[2];
             UCHAR Hand;
         };
         struct {
-            UCHAR Before2_Timer2ComponentId[2];
+            UCHAR Before2_16[2];
             UCHAR Timer2ComponentId;
         };
         struct {
-            UCHAR Before2_QueueSize[2];
+            UCHAR Before2_17[2];
             UCHAR QueueSize;
         };
         struct {
-            UCHAR Before2_ThreadControlFlags[2];
+            UCHAR Before2_18[2];
             UCHAR ThreadControlFlags;
         };
         struct {
-            UCHAR Before2_DpcActive[2];
+            UCHAR Before2_19[2];
             BOOLEAN DpcActive;
         };
         struct {
-            UCHAR Before3_Reserved1[3];
+            UCHAR Before3_20[3];
             UCHAR Reserved1;
         };
         struct {
-            UCHAR Before3_TimerMiscFlags[3];
+            UCHAR Before3_21[3];
             UCHAR TimerMiscFlags;
         };
         struct {
-            UCHAR Before3_Timer2RelativeId[3];
+            UCHAR Before3_22[3];
             UCHAR Timer2RelativeId;
         };
         struct {
-            UCHAR Before3_QueueReserved[3];
+            UCHAR Before3_23[3];
             UCHAR QueueReserved;
         };
         struct {
-            UCHAR Before3_DebugActive[3];
+            UCHAR Before3_24[3];
             UCHAR DebugActive;
         };
         struct {
-            UCHAR Before3_MutantReserved[3];
+            UCHAR Before3_25[3];
             UCHAR MutantReserved;
         };
     };
@@ -2878,7 +2878,7 @@ struct __attribute__((aligned(8))) _KTIMER {
             } u;
             ULONGLONG QuadPart;
             struct {
-                UCHAR Before4_HighPart[4];
+                UCHAR Before28_3[4];
                 ULONG HighPart;
             };
         };
