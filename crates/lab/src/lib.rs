@@ -34,4 +34,5 @@ pub mod sync;
 #[cfg(test)]
 mod testing;
 pub mod thread;
+pub mod user_socket;
 pub mod wdf;

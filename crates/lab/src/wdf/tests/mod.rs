@@ -7,3 +7,4 @@ mod objects;
 mod queues;
 mod requests;
 mod rules;
+mod socket;
