@@ -56,7 +56,6 @@ impl Control for Device {
         let (Some(driver), Some(reader)) = (driver(), handle.reader()) else { return };
         driver.registry.lock().remove(&reader);
         reader.end();
-        driver.registry.lock().bury(&reader.stats());
     }
 
     fn read(handle: &Handle, request: Request, length: usize) {
@@ -83,6 +82,13 @@ impl Control for Device {
         }
     }
 
+    fn read_withdrawn(handle: &Handle, request: Request) {
+        match handle.reader() {
+            Some(reader) => reader.withdraw(request),
+            None => request.complete(NtStatus::CANCELLED, 0),
+        }
+    }
+
     fn read_cancelled(handle: &Handle, read: CancelledRead) {
         if let Some(reader) = handle.reader() {
             reader.cancel(read);
@@ -92,6 +98,15 @@ impl Control for Device {
     fn timer(handle: &Handle) {
         if let Some(reader) = handle.reader() {
             reader.time_up();
+        }
+    }
+}
+
+impl Drop for Handle {
+    /// The file is closed: no read is left, and the counters do not change any more.
+    fn drop(&mut self) {
+        if let (Some(driver), Some(reader)) = (driver(), self.reader()) {
+            driver.registry.lock().bury(&reader.stats());
         }
     }
 }

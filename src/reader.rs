@@ -182,6 +182,12 @@ impl Reader {
         request.complete(status, 0);
     }
 
+    /// A waiting READ is cancelled, or its handle closed.
+    pub fn withdraw(&self, request: Request) {
+        self.count(&ReaderStats { reads_cancelled: 1, ..ReaderStats::default() });
+        request.complete(NtStatus::CANCELLED, 0);
+    }
+
     /// Copies a frame into the open read, or into the spill; where neither can be, it is counted as lost.
     pub fn deliver(
         &self,

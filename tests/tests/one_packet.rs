@@ -176,5 +176,10 @@ fn closing_the_handle_ends_its_reads() {
     rig.kernel.sched.pump();
     assert_eq!(adapter.counts().reached_protocol, 2);
     drop(program);
+    let observer = Program::open();
+    let (sums, _) = observer.stats();
+    // The first read took the descriptions.
+    assert_eq!((sums.reads_completed, sums.reads_cancelled, sums.frames_delivered), (2, 2, 1));
+    drop(observer);
     rig.finish();
 }

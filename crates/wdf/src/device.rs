@@ -1,8 +1,8 @@
 //! The control device: its creation, and the adapter from the framework's callbacks to a [`Control`] implementation.
 //!
 //! Calling contexts: `open`, `cleanup`, `close`, `read`, `ioctl` at PASSIVE_LEVEL (the queue is created so), any number
-//! at once; `read_cancelled` and `timer` up to DISPATCH_LEVEL. No lock of ours is held on entry. A request belongs to
-//! the callback that receives it. The framework calls `cleanup` before it cancels the file's waiting reads, and `close`
+//! at once; `read_withdrawn`, `read_cancelled` and `timer` up to DISPATCH_LEVEL. No lock of ours is held on entry. A request belongs to
+//! the callback that receives it. The framework calls `cleanup` before it withdraws the file's waiting reads, and `close`
 //! when no request of the file is left.
 
 use core::{marker::PhantomData, ptr::null_mut};
@@ -44,6 +44,9 @@ pub trait Control: Sized + 'static {
     fn read(file: &Self::File, request: Request, length: usize);
     /// A DEVICE_CONTROL came.
     fn ioctl(file: &Self::File, request: Request, code: u32);
+    /// A waiting read is cancelled, or its handle closed: it is the driver's again, to be completed as cancelled. It may
+    /// come up to DISPATCH_LEVEL.
+    fn read_withdrawn(file: &Self::File, request: Request);
     /// An active read is cancelled.
     fn read_cancelled(file: &Self::File, read: CancelledRead);
     /// The file's timer ran out.
@@ -245,6 +248,7 @@ fn queues<C: Control, const L: usize>(device: WDFDEVICE, link: &'static Wide<L>)
         Size: size_of::<WDF_IO_QUEUE_CONFIG>() as ULONG,
         DispatchType: WdfIoQueueDispatchManual,
         PowerManaged: WdfFalse,
+        EvtIoCanceledOnQueue: Some(evt_io_canceled_on_queue::<C>),
         ..WDF_IO_QUEUE_CONFIG::default()
     };
     create_queue(device, &mut config, WdfExecutionLevelInheritFromParent).map(ReadQueue)
@@ -381,6 +385,17 @@ unsafe extern "C" fn evt_io_device_control<C: Control>(
     let request = unsafe { Request::from_raw(request) };
     match file {
         Some(file) => C::ioctl(file, request, code),
+        None => drop(request),
+    }
+}
+
+unsafe extern "C" fn evt_io_canceled_on_queue<C: Control>(_queue: WDFQUEUE, request: WDFREQUEST) {
+    // SAFETY: a file stays open while a request of it is under way.
+    let file = unsafe { opened::<C>(file_of(request)) };
+    // SAFETY: the framework gives the request to this callback.
+    let request = unsafe { Request::from_raw(request) };
+    match file {
+        Some(file) => C::read_withdrawn(file, request),
         None => drop(request),
     }
 }

@@ -1,7 +1,7 @@
 //! Reads that wait for data, are filled while they can be cancelled, and end exactly once.
 //!
 //! A READ is a [`Read`] once its buffer is mapped; it waits in a manual queue ([`Read::pend`]), where the framework
-//! cancels it by itself. Taken from there ([`ReadQueue::take`]) and marked cancelable ([`Read::activate`]) it is an
+//! withdraws it when it is cancelled. Taken from there ([`ReadQueue::take`]) and marked cancelable ([`Read::activate`]) it is an
 //! [`ActiveRead`]. Two may want to end it then: its owner, when it is full or its time is up, and the framework's
 //! cancel callback, which brings a [`CancelledRead`]. They meet in the request's context: each leaves a mark, and the
 //! one who finds the other's mark there completes.
