@@ -32,7 +32,7 @@ thread_local! {
     /// Stack pointer at that call, written by the thunks.
     static CALL_STACK: Cell<usize> = const { Cell::new(0) };
     /// The last calls of drivers into the lab: (function, call site), a ring.
-    static CALLS: Cell<[(&'static str, usize); CALLS_KEPT]> = const { Cell::new([("", 0); CALLS_KEPT]) };
+    static CALLS: [Cell<(&'static str, usize)>; CALLS_KEPT] = const { [const { Cell::new(("", 0)) }; CALLS_KEPT] };
     static CALL_COUNT: Cell<usize> = const { Cell::new(0) };
 }
 
@@ -169,7 +169,8 @@ pub fn stack() -> Vec<String> {
 
 /// The last calls of drivers into the lab on this thread, oldest first.
 pub fn last_calls() -> Vec<String> {
-    let (calls, count) = (CALLS.get(), CALL_COUNT.get());
+    let calls: [_; CALLS_KEPT] = CALLS.with(|calls| std::array::from_fn(|i| calls[i].get()));
+    let count = CALL_COUNT.get();
     let oldest_first = (0..CALLS_KEPT).filter_map(|i| calls.get((count + i) % CALLS_KEPT));
     let made = oldest_first.filter(|(function, _)| !function.is_empty());
     made.map(|(function, site)| format!("{function} from {}", kernel().describe_address(*site))).collect()
@@ -196,6 +197,7 @@ pub fn call_driver<R>(driver: DriverId, what: &'static str, irql: u8, f: impl Fn
     });
     FRAMES.with_borrow_mut(Vec::pop);
     CALL_SITE.set(site_before);
+    CALL_STACK.set(0);
     IRQL.set(before);
     if before < DISPATCH_LEVEL && irql >= DISPATCH_LEVEL {
         kernel().irql_fell();
@@ -216,9 +218,7 @@ pub fn enter(function: &'static str, max_irql: u8, rule: Rule) {
 /// Keeps the call for reports, and measures the driver's stack at it (V42).
 fn note_call(function: &'static str) {
     let count = CALL_COUNT.get();
-    let mut calls = CALLS.get();
-    calls[count % CALLS_KEPT] = (function, CALL_SITE.get());
-    CALLS.set(calls);
+    CALLS.with(|calls| calls[count % CALLS_KEPT].set((function, CALL_SITE.get())));
     CALL_COUNT.set(count + 1);
     let stack = CALL_STACK.replace(0);
     let entry = FRAMES.with_borrow(|frames| frames.last().map(|f| (f.what, f.stack_at_entry)));

@@ -18,7 +18,7 @@ use super::{report::How, signals::Registers};
 use crate::{
     kernel::{driver_instruction, kernel},
     memory::{
-        PAGE, Protection,
+        PAGE,
         span::{Access, Kind, Record, arena},
     },
     sync::lock,
@@ -44,7 +44,9 @@ pub fn faulted(address: usize, how: How, registers: &mut Registers<'_>) -> bool 
             count(registers);
             registers.step(true);
         }
-        record.protect(Protection::ReadWrite);
+        // Read-only stays so: an instruction that then writes faults again, and is reported.
+        let access = lock(&record.state).access;
+        record.protect(record.resting_protection(access, false));
         open.push(record);
     });
     true

@@ -226,3 +226,32 @@ fn a_wild_pointer_given_to_the_lab_is_reported_too() {
         &["by the lab for the call at sample.sys+0x1011", "KeSetEvent from sample.sys+0x1011"],
     );
 }
+
+code!(add_to, "add byte ptr [rcx], 1", "ret");
+
+#[test]
+fn slow_mode_keeps_read_only_spans_read_only() {
+    let report = report_of("fault::tests::slow_mode_keeps_read_only_spans_read_only", || {
+        install();
+        kernel().memory.slow(true);
+        let span = kernel().memory.alloc(Kind::Payload, 60);
+        span.open(Access::ReadOnly);
+        run(read(), span.driver().addr());
+        run(add_to(), span.driver().addr());
+    });
+    expect(&report, "V30: write", &["ReadOnly"]);
+}
+
+#[test]
+fn slow_mode_reports_closed_spans() {
+    let report = report_of("fault::tests::slow_mode_reports_closed_spans", || {
+        install();
+        kernel().memory.slow(true);
+        let span = kernel().memory.alloc(Kind::Payload, 60);
+        span.open(Access::ReadWrite);
+        run(add_to(), span.driver().addr());
+        span.close("it was handed to NDIS");
+        run(read(), span.driver().addr());
+    });
+    expect(&report, "V16: read", &["it was handed to NDIS"]);
+}

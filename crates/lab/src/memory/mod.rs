@@ -16,7 +16,7 @@ pub use counts::Counts;
 pub use map::{PAGE, Protection};
 pub use span::{Access, Kind, Span};
 
-use crate::{kernel::kernel, sync::lock};
+use crate::{judge::rule, kernel::kernel, sync::lock};
 use counts::Counters;
 
 /// The kernel's memory model.
@@ -44,6 +44,7 @@ impl Memory {
     /// Page-aligned addresses for `len` bytes of a user program: nothing is ever mapped there, so that a driver which
     /// touches them faults (V41).
     pub fn user_address(&self, len: usize) -> usize {
+        kernel().judge.evaluated(rule::V41);
         user::address(len)
     }
 
@@ -86,7 +87,7 @@ impl Memory {
         }
     }
 
-    /// Bytes touched so far; only slow mode counts.
+    /// Bytes touched so far: in slow mode all, else those that the lab moved on the driver's behalf (`memcpy` and its kin).
     pub fn counts(&self) -> Counts {
         self.counters.get()
     }

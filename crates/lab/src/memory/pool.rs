@@ -133,11 +133,17 @@ impl Pool {
         let low = page_pointer(first_page);
         map::protect(low, pages * PAGE, Protection::ReadWrite);
         let before = if len >= PAGE { 0 } else { PAGE - len.max(1).next_multiple_of(ALIGNMENT) };
-        // SAFETY: the run was just taken and made writable; it is this allocation's alone.
-        unsafe { low.write_bytes(SLACK, pages * PAGE) };
         let start = low.wrapping_add(before);
-        // SAFETY: `before + len` lies within the run.
-        unsafe { start.write_bytes(if zeroed { 0 } else { FRESH }, len) };
+        // Pages are zero when they come: only what is to differ is written, so that a large buffer costs what is used.
+        let fill = |from: usize, to: usize, byte: u8| {
+            // SAFETY: within the run, which was just taken and made writable, and is this allocation's alone.
+            unsafe { low.wrapping_add(from).write_bytes(byte, to - from) };
+        };
+        fill(0, before, SLACK);
+        fill(before + len, pages * PAGE, SLACK);
+        if !zeroed {
+            fill(before, before + len, FRESH);
+        }
         let allocation = Allocation {
             driver,
             tag,

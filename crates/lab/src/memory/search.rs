@@ -16,24 +16,36 @@ const MIN_DISTINCT: usize = 5;
 struct Needle<'a> {
     bytes: &'a [u8],
     words: BTreeMap<u64, Vec<usize>>,
+    /// A bit for the hash of each word: most of the memory is passed over by a look at it.
+    hashes: Vec<bool>,
+}
+
+fn hash(word: u64) -> usize {
+    (word.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 48) as usize
 }
 
 impl<'a> Needle<'a> {
     fn new(bytes: &'a [u8]) -> Self {
         let mut words: BTreeMap<u64, Vec<usize>> = BTreeMap::new();
+        let mut hashes = vec![false; 1 << 16];
         for (at, word) in bytes.windows(WORD).enumerate() {
-            if let Ok(word) = word.try_into() {
-                words.entry(u64::from_ne_bytes(word)).or_default().push(at);
+            if let Ok(word) = word.try_into().map(u64::from_ne_bytes) {
+                words.entry(word).or_default().push(at);
+                hashes[hash(word)] = true;
             }
         }
-        Self { bytes, words }
+        Self { bytes, words, hashes }
     }
 
     /// The offset in `memory` of a window of the payload. `memory` starts aligned.
     fn find_in(&self, memory: &[u8]) -> Option<usize> {
         let (words, _) = memory.as_chunks::<WORD>();
         for (index, word) in words.iter().enumerate() {
-            let Some(starts) = self.words.get(&u64::from_ne_bytes(*word)) else { continue };
+            let word = u64::from_ne_bytes(*word);
+            if !self.hashes[hash(word)] {
+                continue;
+            }
+            let Some(starts) = self.words.get(&word) else { continue };
             let at = index * WORD;
             if let Some(offset) = starts.iter().find_map(|start| self.window_around(memory, at, *start)) {
                 return Some(offset);

@@ -236,6 +236,10 @@ impl Span {
         let mut state = lock(&self.record.state);
         if state.access != Some(access) {
             state.access = Some(access);
+            if access == Access::ReadOnly {
+                // From here on the pages themselves evaluate the rule.
+                kernel().judge.evaluated(rule::V30);
+            }
             self.record.protect(self.record.resting_protection(Some(access), kernel().memory.is_slow()));
         }
     }

@@ -71,12 +71,10 @@ impl Memory {
     }
 
     pub(crate) fn count_straight(&self, len: usize) {
-        if self.is_slow() {
-            self.counters.payload_to_read_buffer.fetch_add(len as u64, Ordering::Relaxed);
-        }
+        self.counters.payload_to_read_buffer.fetch_add(len as u64, Ordering::Relaxed);
     }
 
-    /// Counts `len` bytes read or written; only slow mode counts.
+    /// Counts `len` bytes read or written.
     pub(crate) fn count(&self, kind: Option<Kind>, write: bool, len: usize) {
         let counter = match (kind, write) {
             (Some(Kind::Payload), false) => &self.counters.payload_read,
@@ -85,8 +83,6 @@ impl Memory {
             (Some(Kind::ReadBuffer), true) => &self.counters.read_buffer_written,
             (Some(Kind::Descriptor) | None, _) => return,
         };
-        if self.is_slow() {
-            counter.fetch_add(len as u64, Ordering::Relaxed);
-        }
+        counter.fetch_add(len as u64, Ordering::Relaxed);
     }
 }

@@ -22,20 +22,20 @@ const NON_PAGED: u64 = 0x40;
 const PAGED: u64 = 0x100;
 const TAG: u32 = u32::from_le_bytes(*b"Test");
 
-/// An export of the kernel, by the type of its signature.
+/// An export of the kernel, by its name and the type of its signature.
 macro_rules! nt {
     ($name:ident) => {
-        // SAFETY: the export has this signature: the lists pin it.
-        unsafe { std::mem::transmute::<*const (), signatures::$name>(address_of(stringify!($name))) }
+        export::<signatures::$name>(stringify!($name))
     };
     ($name:literal, $type:ty) => {
-        // SAFETY: the export has this signature after its page.
-        unsafe { std::mem::transmute::<*const (), $type>(address_of($name)) }
+        export::<$type>($name)
     };
 }
 
-fn address_of(name: &str) -> *const () {
-    dlls::find("ntoskrnl.exe", name).unwrap().address
+fn export<F: Copy>(name: &str) -> F {
+    let address = dlls::find("ntoskrnl.exe", name).unwrap().address;
+    // SAFETY: `F` is the type of the function of that name: the lists of exports pin it.
+    unsafe { std::mem::transmute_copy::<*const (), F>(&address) }
 }
 
 /// Runs `body` as a driver's callback on the virtual clock: the rules that it broke.
@@ -60,11 +60,13 @@ fn relative_ms(ms: i64) -> LARGE_INTEGER {
     LARGE_INTEGER { QuadPart: -ms * 10_000 }
 }
 
+/// A driver's object on the heap, where it stays.
 fn zeroed<T>() -> Box<T> {
     // SAFETY: only for C structs of integers and pointers, for which zeros are a valid value.
     unsafe { Box::new(std::mem::zeroed()) }
 }
 
+#[expect(clippy::unnecessary_box_returns, reason = "an event may not move")]
 fn new_event(kind: i32) -> Box<KEVENT> {
     let mut event = zeroed::<KEVENT>();
     // SAFETY: storage for an event.
@@ -404,7 +406,8 @@ fn mdls_map_what_they_describe() {
         let target = payload.driver().wrapping_add(100);
         let (_span, mdl) = lab_mdl(target, 5000, MdlKind::Locked);
         // SAFETY: the MDL is open to the test.
-        let (seen, count) = unsafe { ((*mdl).StartVa.addr() + (*mdl).ByteOffset as usize, (*mdl).ByteCount) };
+        let MDL { StartVa, ByteOffset, ByteCount, .. } = unsafe { *mdl };
+        let (seen, count) = (StartVa.addr() + ByteOffset as usize, ByteCount);
         assert!(kernel().memory.is_user(seen), "not mapped: the program's address");
         assert_eq!(count, 5000);
         // SAFETY: allocation has no preconditions.
@@ -472,7 +475,9 @@ fn clocks_agree() {
         // SAFETY: storage for a number.
         let counter = unsafe { nt!(KeQueryPerformanceCounter)(&raw mut frequency) };
         // SAFETY: each view of the union holds all of its bits.
-        assert_eq!(unsafe { (counter.QuadPart, frequency.QuadPart) }, (22_345_678, 10_000_000));
+        assert_eq!(unsafe { counter.QuadPart }, 22_345_678);
+        // SAFETY: as above.
+        assert_eq!(unsafe { frequency.QuadPart }, 10_000_000);
         // SAFETY: no preconditions.
         assert_eq!(unsafe { nt!(KeQueryUnbiasedInterruptTime)() }, 12_345_678);
         let mut at = 0;

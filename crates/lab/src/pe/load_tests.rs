@@ -81,7 +81,7 @@ fn addresses_are_relocated_and_named() {
     let id = load_code(relocated(), &[]);
     let base = kernel().driver(id).unwrap().base;
     let status = driver::start(id);
-    assert_eq!(status, (base + 0x1000) as i32, "the low half of the address");
+    assert_eq!(status, (base as u32).cast_signed() + 0x1000, "the low half of the address");
     assert_eq!(kernel().describe_address(base + 0x1005), "sample.sys+0x1005 (entry+0x5)");
     assert_eq!(kernel().driver_at(base + 0x3fff), Some(id));
     assert_eq!(kernel().driver_at(base + 0x4000), None);

@@ -14,9 +14,12 @@ use crate::{
 
 const DRIVER: DriverId = DriverId(0);
 
-/// What ran, in order: (name, nanoseconds, IRQL).
+/// What ran: (name, nanoseconds, IRQL).
+type Entry = (&'static str, u64, u8);
+
+/// What ran, in order.
 #[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<(&'static str, u64, u8)>>>);
+struct Log(Arc<Mutex<Vec<Entry>>>);
 
 impl Log {
     fn entry(&self, name: &'static str) -> impl FnMut() + Send + 'static {
@@ -24,7 +27,7 @@ impl Log {
         move || lock(&log.0).push((name, kernel().clock.now_ns(), thread::irql()))
     }
 
-    fn take(&self) -> Vec<(&'static str, u64, u8)> {
+    fn take(&self) -> Vec<Entry> {
         std::mem::take(&mut lock(&self.0))
     }
 
@@ -64,8 +67,8 @@ fn a_periodic_timer_fires_until_it_is_cancelled() {
     let log = Log::default();
     let timer = sched.set_timer(10, 20, Box::new(log.entry("tick")));
     sched.advance(60);
-    let times: Vec<_> = log.take().into_iter().map(|(_, at, _)| at).collect();
-    assert_eq!(times, [10, 30, 50]);
+    let fired: Vec<_> = log.take().into_iter().map(|(_, at, _)| at).collect();
+    assert_eq!(fired, [10, 30, 50]);
     assert!(sched.cancel_timer(timer));
     sched.advance(100);
     assert_eq!(log.take(), []);
