@@ -123,6 +123,9 @@ impl Lab {
         let loaded = lock(&self.loaded).clone();
         for driver in loaded.into_iter().rev() {
             self.unload(driver);
+            if self.kernel.io.is_unload_pending(driver) {
+                self.kernel.io.await_unload(driver);
+            }
         }
         for adapter in std::mem::take(&mut *lock(&self.adapters)) {
             adapter.unplug();

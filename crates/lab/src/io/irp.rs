@@ -33,8 +33,6 @@ const IO_TYPE_IRP: i16 = 6;
 const SL_PENDING_RETURNED: u8 = 1;
 /// UserMode.
 const USER_MODE: i8 = 1;
-/// Bytes that must still be as the lab poisoned them to count as never written.
-const POISON_RUN: usize = 8;
 /// Why a call's memory is closed afterwards.
 const COMPLETED: &str = "its request was completed (V43)";
 
@@ -393,7 +391,7 @@ impl Irp {
         if gives_data && self.output_len > 0 {
             let from = self.user.as_ref().map(|u| &u.buffer).or(self.system.as_ref());
             data = from.map(|lent| lent.bytes(information.min(limit))).unwrap_or_default();
-            let stale = stale_run(&data, self.poison);
+            let stale = stale_word(&data, self.poison);
             judge.check(rule::V46, stale.is_none(), || {
                 format!(
                     "{} completed with {information} bytes, of which those from {} on were never written",
@@ -489,33 +487,32 @@ fn user_buffer(input: &[u8], len: usize, access: Access, poison: u64) -> Option<
     Some(UserBuffer { buffer, mdl })
 }
 
-/// The bytes that fill a buffer before the driver has it: no two places alike.
-fn poison_bytes(poison: u64, len: usize) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(len + 8);
+/// The words that fill a buffer before the driver has it (SplitMix64): no two places alike, and none that a driver would
+/// write by chance.
+fn poison_words(poison: u64) -> impl Iterator<Item = [u8; 8]> {
     let mut state = poison;
-    while bytes.len() < len {
-        // SplitMix64: enough that no driver writes the same by chance.
+    std::iter::repeat_with(move || {
         state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut word = state;
         word = (word ^ (word >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
         word = (word ^ (word >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        bytes.extend_from_slice(&(word ^ (word >> 31)).to_le_bytes());
+        (word ^ (word >> 31)).to_le_bytes()
+    })
+}
+
+/// `len` bytes of those words.
+fn poison_bytes(poison: u64, len: usize) -> Vec<u8> {
+    let mut bytes = vec![0; len];
+    for (to, word) in bytes.chunks_mut(8).zip(poison_words(poison)) {
+        to.copy_from_slice(&word[..to.len()]);
     }
-    bytes.truncate(len);
     bytes
 }
 
-/// Where bytes begin that are still as poisoned.
-fn stale_run(data: &[u8], poison: u64) -> Option<usize> {
-    let was = poison_bytes(poison, data.len());
-    let mut run = 0;
-    for (at, (now, was)) in data.iter().zip(&was).enumerate() {
-        run = if now == was { run + 1 } else { 0 };
-        if run == POISON_RUN {
-            return Some(at + 1 - POISON_RUN);
-        }
-    }
-    None
+/// Where a word begins that is still as poisoned.
+fn stale_word(data: &[u8], poison: u64) -> Option<usize> {
+    let words = data.chunks_exact(8).zip(poison_words(poison));
+    words.enumerate().find(|(_, (now, was))| now == was).map(|(at, _)| at * 8)
 }
 
 /// Calls a driver's dispatch at PASSIVE_LEVEL, on the thread of the caller.
@@ -529,16 +526,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_run_of_poison_is_found_where_it_begins() {
-        let mut data = poison_bytes(7, 64);
-        assert_eq!(stale_run(&data, 7), Some(0));
+    fn a_word_of_poison_is_found_where_it_begins() {
+        let mut data = poison_bytes(7, 67);
+        assert_eq!(stale_word(&data, 7), Some(0));
         data[..40].fill(0);
-        assert_eq!(stale_run(&data, 7), Some(40));
-        data[57..].fill(1);
-        data[50] ^= 1;
-        assert_eq!(stale_run(&data, 7), Some(40));
+        assert_eq!(stale_word(&data, 7), Some(40));
         data[44] ^= 1;
-        assert_eq!(stale_run(&data, 7), None);
-        assert_eq!(stale_run(&[], 7), None);
+        data[48..].fill(1);
+        assert_eq!(stale_word(&data, 7), None);
+        assert_eq!(stale_word(&[], 7), None);
+        assert_ne!(poison_bytes(7, 64), poison_bytes(8, 64));
     }
 }

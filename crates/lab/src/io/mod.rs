@@ -36,6 +36,9 @@ use crate::{
     sync::lock,
 };
 
+/// How long an unload may be put off.
+const UNLOAD_LIMIT_NS: u64 = 20_000_000_000;
+
 /// The namespace and what is open.
 #[derive(Default)]
 pub struct Io {
@@ -43,8 +46,8 @@ pub struct Io {
     /// Link, without its directory and in lower case, to device name.
     links: Mutex<BTreeMap<String, String>>,
     numbers: AtomicU64,
-    /// Drivers whose unload waits for the last handle.
-    unloading: Mutex<Vec<DriverId>>,
+    /// Drivers whose unload was put off, and whether it is under way now.
+    unloading: Mutex<BTreeMap<DriverId, bool>>,
 }
 
 impl Io {
@@ -122,7 +125,7 @@ impl Io {
         }
         let now = devices.iter().all(|d| d.files().is_empty());
         if !now {
-            lock(&self.unloading).push(driver);
+            lock(&self.unloading).insert(driver, false);
         }
         now
     }
@@ -132,23 +135,32 @@ impl Io {
         if !self.open_files(driver).is_empty() {
             return;
         }
-        let mut unloading = lock(&self.unloading);
-        if let Some(at) = unloading.iter().position(|d| *d == driver) {
-            unloading.remove(at);
-            kernel().sched.queue_work(Box::new(move || nt::driver::unload_now(driver)));
+        let due = lock(&self.unloading).get_mut(&driver).is_some_and(|under_way| !std::mem::replace(under_way, true));
+        if due {
+            kernel().sched.queue_work(Box::new(move || {
+                nt::driver::unload_now(driver);
+                lock(&kernel().io.unloading).remove(&driver);
+                kernel().sched.changed();
+            }));
         }
     }
 
-    /// Whether the driver's unload was asked for and waits for a handle.
+    /// Whether the driver's unload was put off and is not over yet.
     pub fn is_unload_pending(&self, driver: DriverId) -> bool {
-        lock(&self.unloading).contains(&driver)
+        lock(&self.unloading).contains_key(&driver)
     }
 
-    /// Waits until nothing is open on the driver's devices: whether that came to be within the time. Runs things.
-    pub fn wait_closed(&self, driver: DriverId, timeout_ns: u64) -> bool {
-        kernel().sched.wait_until("the last handle of the driver's devices", Some(timeout_ns), &mut || {
-            self.open_files(driver).is_empty()
-        })
+    /// Waits for an unload that was put off, which happens when the last handle is closed and the driver has completed
+    /// the calls that it took. Where neither comes in time, V48 is broken. Runs things.
+    pub fn await_unload(&self, driver: DriverId) {
+        let gone = kernel()
+            .sched
+            .wait_until("the unload that was put off", Some(UNLOAD_LIMIT_NS), &mut || !self.is_unload_pending(driver));
+        kernel().judge.check(rule::V48, gone, || {
+            let (name, open) = (kernel().driver_name(driver), self.open_files(driver));
+            format!("{name} cannot be unloaded: {open:?}")
+        });
+        kernel().sched.pump();
     }
 
     /// The driver's image goes away: by its unload routine or since its entry point failed (V48).

@@ -264,7 +264,7 @@ fn v46_output_is_of_the_right_kind_and_length() {
                 handle.read(64);
             }),
             // What lies behind the input in a system buffer is the kernel's: it must not leak.
-            ("V46", "those from 4 on were never written", || {
+            ("V46", "those from 8 on were never written", || {
                 let (_d, _p, handle) = sample(Plan {
                     control: Some(|request, _, _, _| complete(request, status::SUCCESS, 64)),
                     ..Plan::default()
