@@ -143,10 +143,7 @@ impl fmt::Display for ConfigError {
             Self::Directions => f.write_str("no direction, or an unknown one"),
             Self::Snaplen => write!(f, "the snaplen must be 1 to {MAX_SNAPLEN} bytes"),
             Self::Timeout => write!(f, "the timeout must be at most {MAX_TIMEOUT_MS} ms"),
-            Self::Spill => write!(
-                f,
-                "the spill must hold the largest record and be at most {MAX_SPILL_BYTES} bytes"
-            ),
+            Self::Spill => write!(f, "the spill must hold the largest record and be at most {MAX_SPILL_BYTES} bytes"),
             Self::AdapterCount => write!(f, "1 to {MAX_ADAPTERS} adapters can be named"),
             Self::Length => f.write_str("the length does not agree with the number of adapters"),
             Self::DuplicateAdapter => f.write_str("an adapter is named twice"),
@@ -224,9 +221,7 @@ impl Configure {
         if !(1..=MAX_ADAPTERS).contains(&config.adapter_count) {
             return Err(ConfigError::AdapterCount);
         }
-        if config.spill_bytes != 0
-            && !(config.spill_floor()..=MAX_SPILL_BYTES).contains(&config.spill_bytes)
-        {
+        if config.spill_bytes != 0 && !(config.spill_floor()..=MAX_SPILL_BYTES).contains(&config.spill_bytes) {
             return Err(ConfigError::Spill);
         }
         if config.reserved.iter().any(|&byte| byte != 0) {
@@ -246,11 +241,7 @@ impl Configure {
     /// Bytes of the largest record that this configuration allows, and so of the shortest READ.
     pub const fn largest_record(&self) -> u32 {
         let packet = pcapng::epb_max_len(self.snaplen);
-        if packet > pcapng::IDB_MAX_LEN as u32 {
-            packet
-        } else {
-            pcapng::IDB_MAX_LEN as u32
-        }
+        if packet > pcapng::IDB_MAX_LEN as u32 { packet } else { pcapng::IDB_MAX_LEN as u32 }
     }
 
     /// Smallest spill other than 0, in bytes: every interface's description and one largest record.
@@ -261,20 +252,12 @@ impl Configure {
 
     /// Bytes of spill that the reader gets.
     pub const fn spill_size(&self) -> u32 {
-        if self.spill_bytes == 0 {
-            DEFAULT_SPILL_BYTES
-        } else {
-            self.spill_bytes
-        }
+        if self.spill_bytes == 0 { DEFAULT_SPILL_BYTES } else { self.spill_bytes }
     }
 
     /// The answer to this configuration.
     pub const fn reply(&self) -> ConfigureReply {
-        ConfigureReply {
-            needed_read_bytes: self.largest_record(),
-            spill_bytes: self.spill_size(),
-            reserved: [0; 6],
-        }
+        ConfigureReply { needed_read_bytes: self.largest_record(), spill_bytes: self.spill_size(), reserved: [0; 6] }
     }
 
     /// Bytes of input for `count` adapters.
@@ -325,20 +308,11 @@ mod tests {
         assert_eq!(refusal(|c| c.directions = 0, &[1]), Some(E::Directions));
         assert_eq!(refusal(|c| c.directions = 4, &[1]), Some(E::Directions));
         assert_eq!(refusal(|c| c.snaplen = 0, &[1]), Some(E::Snaplen));
-        assert_eq!(
-            refusal(|c| c.snaplen = MAX_SNAPLEN + 1, &[1]),
-            Some(E::Snaplen)
-        );
+        assert_eq!(refusal(|c| c.snaplen = MAX_SNAPLEN + 1, &[1]), Some(E::Snaplen));
         assert_eq!(refusal(|c| c.timeout_ms = 101, &[1]), Some(E::Timeout));
         assert_eq!(refusal(|c| c.spill_bytes = 1, &[1]), Some(E::Spill));
-        assert_eq!(
-            refusal(|c| c.spill_bytes = MAX_SPILL_BYTES + 1, &[1]),
-            Some(E::Spill)
-        );
-        assert_eq!(
-            refusal(|c| c.adapter_count = 65, &[1]),
-            Some(E::AdapterCount)
-        );
+        assert_eq!(refusal(|c| c.spill_bytes = MAX_SPILL_BYTES + 1, &[1]), Some(E::Spill));
+        assert_eq!(refusal(|c| c.adapter_count = 65, &[1]), Some(E::AdapterCount));
         assert_eq!(refusal(|_| (), &[]), Some(E::AdapterCount));
         assert_eq!(refusal(|c| c.adapter_count = 2, &[1]), Some(E::Length));
         assert_eq!(refusal(|c| c.adapter_count = 1, &[1, 2]), Some(E::Length));
@@ -354,14 +328,7 @@ mod tests {
         for len in 0..bytes.len() {
             let error = Configure::parse(&bytes[..len]).unwrap_err();
             let short = len < size_of::<Configure>();
-            assert_eq!(
-                error,
-                if short {
-                    ConfigError::TooShort
-                } else {
-                    ConfigError::Length
-                }
-            );
+            assert_eq!(error, if short { ConfigError::TooShort } else { ConfigError::Length });
         }
         let mut longer = bytes;
         longer.push(0);
@@ -370,11 +337,7 @@ mod tests {
 
     #[test]
     fn the_smallest_spill_is_accepted_and_one_byte_less_is_not() {
-        let floor = Configure {
-            snaplen: 64,
-            ..Configure::tap(1)
-        }
-        .spill_floor();
+        let floor = Configure { snaplen: 64, ..Configure::tap(1) }.spill_floor();
         let with = |bytes| refusal(|c| (c.snaplen, c.spill_bytes) = (64, bytes), &[1]);
         assert_eq!(with(floor), None);
         assert_eq!(with(floor - 1), Some(ConfigError::Spill));

@@ -211,29 +211,16 @@ impl AdapterList {
     }
 
     /// Takes an answer apart: the head and its entries.
-    pub fn parse(
-        bytes: &[u8],
-    ) -> Result<(Self, impl Iterator<Item = AdapterEntry> + '_), MalformedReply> {
+    pub fn parse(bytes: &[u8]) -> Result<(Self, impl Iterator<Item = AdapterEntry> + '_), MalformedReply> {
         let (head, rest) = Self::read_from_prefix(bytes).map_err(|_| MalformedReply)?;
         let known = Self::new(head.count, head.total);
         let entries = entries::<AdapterEntry>(rest, head.count).ok_or(MalformedReply)?;
-        if head == known && head.count <= head.total {
-            Ok((head, entries))
-        } else {
-            Err(MalformedReply)
-        }
+        if head == known && head.count <= head.total { Ok((head, entries)) } else { Err(MalformedReply) }
     }
 }
 
 /// `count` entries read from `bytes`, which must hold exactly those.
-pub(crate) fn entries<T: FromBytes>(
-    bytes: &[u8],
-    count: u32,
-) -> Option<impl Iterator<Item = T> + '_> {
+pub(crate) fn entries<T: FromBytes>(bytes: &[u8], count: u32) -> Option<impl Iterator<Item = T> + '_> {
     let len = usize::try_from(count).ok()?.checked_mul(size_of::<T>())?;
-    (bytes.len() == len).then(|| {
-        bytes
-            .chunks_exact(size_of::<T>())
-            .filter_map(|chunk| T::read_from_bytes(chunk).ok())
-    })
+    (bytes.len() == len).then(|| bytes.chunks_exact(size_of::<T>()).filter_map(|chunk| T::read_from_bytes(chunk).ok()))
 }

@@ -185,26 +185,14 @@ impl StatsHeader {
     }
 
     /// Takes an answer apart.
-    pub fn parse(
-        bytes: &[u8],
-    ) -> Result<Stats<impl Iterator<Item = AdapterStats> + '_>, MalformedReply> {
+    pub fn parse(bytes: &[u8]) -> Result<Stats<impl Iterator<Item = AdapterStats> + '_>, MalformedReply> {
         let (header, rest) = Self::read_from_prefix(bytes).map_err(|_| MalformedReply)?;
         let (reader, rest) = ReaderStats::read_from_prefix(rest).map_err(|_| MalformedReply)?;
-        let Self {
-            adapter_count,
-            adapter_total,
-            readers,
-            scope,
-            ..
-        } = header;
+        let Self { adapter_count, adapter_total, readers, scope, .. } = header;
         let known = Self::new(adapter_count, adapter_total, readers, scope);
         let adapters = entries(rest, adapter_count).ok_or(MalformedReply)?;
         if header == known && adapter_count <= adapter_total && scope <= STATS_OF_THIS_READER {
-            Ok(Stats {
-                header,
-                reader,
-                adapters,
-            })
+            Ok(Stats { header, reader, adapters })
         } else {
             Err(MalformedReply)
         }

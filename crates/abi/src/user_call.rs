@@ -51,11 +51,7 @@ impl FrameHeader {
     /// Reads and checks a header.
     pub fn parse(bytes: &[u8; Self::LEN]) -> Result<Self, FrameError> {
         let header = Self::read_from_bytes(bytes).map_err(|_| FrameError)?;
-        if header.len as usize <= MAX_BODY && header.reserved == 0 {
-            Ok(header)
-        } else {
-            Err(FrameError)
-        }
+        if header.len as usize <= MAX_BODY && header.reserved == 0 { Ok(header) } else { Err(FrameError) }
     }
 }
 
@@ -122,26 +118,13 @@ pub struct Encoded<'a> {
 impl<'a> Encoded<'a> {
     /// `None` where the body would be longer than [`MAX_BODY`].
     fn new(kind: u16, id: u64, fixed: &[u8], tail: &'a [u8]) -> Option<Self> {
-        let len = fixed
-            .len()
-            .checked_add(tail.len())
-            .filter(|&len| len <= MAX_BODY)?;
-        let header = FrameHeader {
-            len: u32::try_from(len).ok()?,
-            kind,
-            reserved: 0,
-            id,
-        };
+        let len = fixed.len().checked_add(tail.len()).filter(|&len| len <= MAX_BODY)?;
+        let header = FrameHeader { len: u32::try_from(len).ok()?, kind, reserved: 0, id };
         let mut head = [0; FrameHeader::LEN + 16];
         let head_len = FrameHeader::LEN + fixed.len();
         header.write_to_prefix(&mut head).ok()?;
-        head.get_mut(FrameHeader::LEN..head_len)?
-            .copy_from_slice(fixed);
-        Some(Self {
-            head,
-            head_len,
-            tail,
-        })
+        head.get_mut(FrameHeader::LEN..head_len)?.copy_from_slice(fixed);
+        Some(Self { head, head_len, tail })
     }
 
     /// What is sent first.
@@ -156,11 +139,7 @@ impl<'a> Request<'a> {
         match *self {
             Self::Open { name } => Encoded::new(OPEN, id, &[], name.as_bytes()),
             Self::Close => Encoded::new(CLOSE, id, &[], &[]),
-            Self::Ioctl {
-                code,
-                output_len,
-                input,
-            } => Encoded::new(IOCTL, id, [code, output_len].as_bytes(), input),
+            Self::Ioctl { code, output_len, input } => Encoded::new(IOCTL, id, [code, output_len].as_bytes(), input),
             Self::Read { len } => Encoded::new(READ, id, len.as_bytes(), &[]),
             Self::Cancel => Encoded::new(CANCEL, id, &[], &[]),
         }
@@ -169,23 +148,14 @@ impl<'a> Request<'a> {
     /// Takes a frame apart.
     pub fn parse(kind: u16, body: &'a [u8]) -> Result<Self, FrameError> {
         match (kind, body) {
-            (OPEN, name) => core::str::from_utf8(name)
-                .map(|name| Self::Open { name })
-                .map_err(|_| FrameError),
+            (OPEN, name) => core::str::from_utf8(name).map(|name| Self::Open { name }).map_err(|_| FrameError),
             (CLOSE, []) => Ok(Self::Close),
             (CANCEL, []) => Ok(Self::Cancel),
             (IOCTL, _) => {
-                let ([code, output_len], input) =
-                    <[u32; 2]>::read_from_prefix(body).map_err(|_| FrameError)?;
-                Ok(Self::Ioctl {
-                    code,
-                    output_len,
-                    input,
-                })
+                let ([code, output_len], input) = <[u32; 2]>::read_from_prefix(body).map_err(|_| FrameError)?;
+                Ok(Self::Ioctl { code, output_len, input })
             }
-            (READ, _) => u32::read_from_bytes(body)
-                .map(|len| Self::Read { len })
-                .map_err(|_| FrameError),
+            (READ, _) => u32::read_from_bytes(body).map(|len| Self::Read { len }).map_err(|_| FrameError),
             _ => Err(FrameError),
         }
     }
@@ -194,11 +164,7 @@ impl<'a> Request<'a> {
 impl<'a> Reply<'a> {
     /// An answer without data.
     pub const fn of(status: NtStatus) -> Self {
-        Self {
-            status,
-            information: 0,
-            data: &[],
-        }
+        Self { status, information: 0, data: &[] }
     }
 
     /// The answer as a frame; `None` where its data are longer than [`MAX_BODY`] allows.
@@ -217,10 +183,6 @@ impl<'a> Reply<'a> {
         if kind != COMPLETED || reserved.get() != 0 || data.len() as u64 > information {
             return Err(FrameError);
         }
-        Ok(Self {
-            status: NtStatus(status.get()),
-            information,
-            data,
-        })
+        Ok(Self { status: NtStatus(status.get()), information, data })
     }
 }

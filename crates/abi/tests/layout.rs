@@ -6,12 +6,12 @@ use std::fmt::Write;
 use std::mem::{offset_of, size_of};
 
 use nblease_abi::configure::{
-    Configure, ConfigureFlags, ConfigureReply, DEFAULT_SPILL_BYTES, Directions, MAX_ADAPTERS,
-    MAX_SNAPLEN, MAX_SPILL_BYTES, MAX_TIMEOUT_MS, MODE_TAP,
+    Configure, ConfigureFlags, ConfigureReply, DEFAULT_SPILL_BYTES, Directions, MAX_ADAPTERS, MAX_SNAPLEN,
+    MAX_SPILL_BYTES, MAX_TIMEOUT_MS, MODE_TAP,
 };
 use nblease_abi::ioctl::{
-    self, ABI_VERSION, AdapterEntry, AdapterList, IOCTL_CONFIGURE, IOCTL_LIST_ADAPTERS,
-    IOCTL_QUERY_VERSION, IOCTL_STATS, VersionInfo,
+    self, ABI_VERSION, AdapterEntry, AdapterList, IOCTL_CONFIGURE, IOCTL_LIST_ADAPTERS, IOCTL_QUERY_VERSION,
+    IOCTL_STATS, VersionInfo,
 };
 use nblease_abi::stats::{AdapterStats, ReaderStats, StatsHeader};
 use nblease_abi::user_call::FrameHeader;
@@ -70,17 +70,7 @@ fn structures() -> String {
             reserved1,
         }
     );
-    layout!(
-        out,
-        AdapterList {
-            abi_version,
-            header_size,
-            entry_size,
-            count,
-            total,
-            reserved
-        }
-    );
+    layout!(out, AdapterList { abi_version, header_size, entry_size, count, total, reserved });
     layout!(
         out,
         AdapterEntry {
@@ -103,26 +93,9 @@ fn structures() -> String {
     );
     layout!(
         out,
-        Configure {
-            abi_version,
-            flags,
-            mode,
-            directions,
-            snaplen,
-            timeout_ms,
-            spill_bytes,
-            adapter_count,
-            reserved,
-        }
+        Configure { abi_version, flags, mode, directions, snaplen, timeout_ms, spill_bytes, adapter_count, reserved }
     );
-    layout!(
-        out,
-        ConfigureReply {
-            needed_read_bytes,
-            spill_bytes,
-            reserved
-        }
-    );
+    layout!(out, ConfigureReply { needed_read_bytes, spill_bytes, reserved });
     out
 }
 
@@ -185,15 +158,7 @@ fn counters_and_frames() -> String {
             oids_failed,
         }
     );
-    layout!(
-        out,
-        FrameHeader {
-            len,
-            kind,
-            reserved,
-            id
-        }
-    );
+    layout!(out, FrameHeader { len, kind, reserved, id });
     out
 }
 
@@ -202,10 +167,7 @@ fn the_layout_is_that_of_its_version() {
     let path = format!("{}/layout/v{ABI_VERSION}.txt", env!("CARGO_MANIFEST_DIR"));
     let pinned = std::fs::read_to_string(&path).unwrap_or_default();
     let now = numbers() + &structures() + &counters_and_frames();
-    assert!(
-        pinned == now,
-        "{path} differs from the layout, which is now:\n{now}"
-    );
+    assert!(pinned == now, "{path} differs from the layout, which is now:\n{now}");
 }
 
 #[test]

@@ -1,9 +1,8 @@
 //! What is written is what is read, and what is damaged is refused without a panic.
 
 use nblease_abi::pcapng::{
-    BLOCK_FILLER, BLOCK_SECTION, BLOCK_STATISTICS, BlockErrorKind, Blocks, EPB_HEADER_LEN,
-    EPB_MAX_TRAILER, EpbFlags, EpbPlan, IDB_MAX_LEN, IdbPlan, IsbPlan, SHB_MAX_LEN, ShbPlan,
-    epb_max_len, filler_header, filler_trailer, option,
+    BLOCK_FILLER, BLOCK_SECTION, BLOCK_STATISTICS, BlockErrorKind, Blocks, EPB_HEADER_LEN, EPB_MAX_TRAILER, EpbFlags,
+    EpbPlan, IDB_MAX_LEN, IdbPlan, IsbPlan, SHB_MAX_LEN, ShbPlan, epb_max_len, filler_header, filler_trailer, option,
 };
 use proptest::prelude::*;
 
@@ -170,20 +169,13 @@ fn a_packet_block_by_hand() {
         &[0, 0, 0, 0],
         &[72, 0, 0, 0],
     ];
-    assert_eq!(
-        epb(&plan, &[0xAA, 0xBB, 0xCC, 0xDD, 0xEE]),
-        expected.concat()
-    );
+    assert_eq!(epb(&plan, &[0xAA, 0xBB, 0xCC, 0xDD, 0xEE]), expected.concat());
 }
 
 #[test]
 fn a_section_head_by_hand() {
     let mut out = [0; SHB_MAX_LEN];
-    let len = ShbPlan {
-        os: "",
-        userappl: "nblease",
-    }
-    .write(&mut out);
+    let len = ShbPlan { os: "", userappl: "nblease" }.write(&mut out);
     let expected: &[&[u8]] = &[
         &[0x0A, 0x0D, 0x0D, 0x0A],
         &[44, 0, 0, 0],
@@ -199,17 +191,10 @@ fn a_section_head_by_hand() {
     // Texts that are too long are cut at a character.
     let long = "ü".repeat(300);
     let odd = format!("x{long}");
-    let len = ShbPlan {
-        os: &long,
-        userappl: &odd,
-    }
-    .write(&mut out);
+    let len = ShbPlan { os: &long, userappl: &odd }.write(&mut out);
     let block = Blocks::new(&out[..len]).next().unwrap().unwrap();
     assert_eq!(block.kind, BLOCK_SECTION);
-    let texts: Vec<_> = block
-        .options(16)
-        .map(|field| field.unwrap().value.len())
-        .collect();
+    let texts: Vec<_> = block.options(16).map(|field| field.unwrap().value.len()).collect();
     assert_eq!(texts, [256, 255]);
 }
 
@@ -229,14 +214,8 @@ fn statistics_leave_out_what_is_not_known() {
     let block = Blocks::new(&out[..len]).next().unwrap().unwrap();
     assert_eq!((block.kind, block.bytes.len()), (BLOCK_STATISTICS, len));
     assert_eq!(block.body[..12], [7, 0, 0, 0, 0, 0, 0, 0, 30, 0, 0, 0]);
-    let fields: Vec<_> = block
-        .options(12)
-        .map(|field| {
-            field
-                .map(|field| (field.code, field.value.to_vec()))
-                .unwrap()
-        })
-        .collect();
+    let fields: Vec<_> =
+        block.options(12).map(|field| field.map(|field| (field.code, field.value.to_vec())).unwrap()).collect();
     let expected = [
         (option::ISB_STARTTIME, vec![0, 0, 0, 0, 10, 0, 0, 0]),
         (option::ISB_ENDTIME, vec![1, 0, 0, 0, 20, 0, 0, 0]),
@@ -291,10 +270,7 @@ fn each_kind_of_damage_is_told_apart() {
 #[test]
 fn the_cast_is_read_off_the_destination() {
     assert_eq!(EpbFlags::cast_of(&[0xFF; 14]), EpbFlags::BROADCAST);
-    assert_eq!(
-        EpbFlags::cast_of(&[1, 0, 0x5E, 0, 0, 1]),
-        EpbFlags::MULTICAST
-    );
+    assert_eq!(EpbFlags::cast_of(&[1, 0, 0x5E, 0, 0, 1]), EpbFlags::MULTICAST);
     assert_eq!(EpbFlags::cast_of(&[2, 0, 0, 0, 0, 1]), EpbFlags::UNICAST);
     assert_eq!(EpbFlags::cast_of(&[0xFF; 5]), EpbFlags::empty());
 }

@@ -11,12 +11,7 @@ fn a_list_has_as_many_entries_as_it_says() {
     entry.set_name(&name);
     entry.set_base_miniport(&[u16::from(b'x'); 100]);
     entry.set_mac(&[2, 0, 0, 0, 0, 1]);
-    let bytes = [
-        AdapterList::new(2, 3).as_bytes(),
-        entry.as_bytes(),
-        entry.as_bytes(),
-    ]
-    .concat();
+    let bytes = [AdapterList::new(2, 3).as_bytes(), entry.as_bytes(), entry.as_bytes()].concat();
 
     let (head, entries) = AdapterList::parse(&bytes).unwrap();
     assert_eq!((head.count, head.total), (2, 3));
@@ -30,20 +25,12 @@ fn a_list_has_as_many_entries_as_it_says() {
     assert_eq!(AdapterList::room(bytes.len() - 1), Some(1));
     assert_eq!(AdapterList::room(31), None);
     for len in 0..bytes.len() {
-        assert_eq!(
-            AdapterList::parse(&bytes[..len]).err(),
-            Some(MalformedReply),
-            "{len} bytes"
-        );
+        assert_eq!(AdapterList::parse(&bytes[..len]).err(), Some(MalformedReply), "{len} bytes");
     }
     for at in (0..12).step_by(4).chain([20, 24, 28]) {
         let mut bytes = bytes.clone();
         bytes[at] ^= 1;
-        assert_eq!(
-            AdapterList::parse(&bytes).err(),
-            Some(MalformedReply),
-            "byte {at}"
-        );
+        assert_eq!(AdapterList::parse(&bytes).err(), Some(MalformedReply), "byte {at}");
     }
     let more_than_all = AdapterList::new(1, 0);
     let bytes = [more_than_all.as_bytes(), entry.as_bytes()].concat();
@@ -63,44 +50,22 @@ fn an_entry_with_wrong_lengths_stays_within_itself() {
 #[test]
 fn statistics_have_as_many_adapters_as_they_say() {
     let header = StatsHeader::new(1, 1, 2, STATS_OF_THIS_READER);
-    let reader = ReaderStats {
-        frames_seen: 5,
-        ..Default::default()
-    };
-    let adapter = AdapterStats {
-        net_luid: 9,
-        restarts: 7,
-        ..Default::default()
-    };
+    let reader = ReaderStats { frames_seen: 5, ..Default::default() };
+    let adapter = AdapterStats { net_luid: 9, restarts: 7, ..Default::default() };
     let bytes = [header.as_bytes(), reader.as_bytes(), adapter.as_bytes()].concat();
     let stats = StatsHeader::parse(&bytes).unwrap();
     assert_eq!((stats.header, stats.reader), (header, reader));
     assert_eq!(stats.adapters.collect::<Vec<_>>(), [adapter]);
-    assert_eq!(
-        reader.counters().find(|&(_, count)| count != 0),
-        Some(("frames_seen", 5))
-    );
-    assert_eq!(
-        adapter.counters().map(|(name, _)| name).collect::<Vec<_>>(),
-        AdapterStats::NAMES
-    );
+    assert_eq!(reader.counters().find(|&(_, count)| count != 0), Some(("frames_seen", 5)));
+    assert_eq!(adapter.counters().map(|(name, _)| name).collect::<Vec<_>>(), AdapterStats::NAMES);
 
     assert_eq!(StatsHeader::room(bytes.len()), Some(1));
     assert_eq!(StatsHeader::room(bytes.len() - 1), Some(0));
     assert_eq!(StatsHeader::room(175), None);
     for len in 0..bytes.len() {
-        assert_eq!(
-            StatsHeader::parse(&bytes[..len]).err(),
-            Some(MalformedReply),
-            "{len} bytes"
-        );
+        assert_eq!(StatsHeader::parse(&bytes[..len]).err(), Some(MalformedReply), "{len} bytes");
     }
     let wrong_scope = StatsHeader { scope: 2, ..header };
-    let bytes = [
-        wrong_scope.as_bytes(),
-        reader.as_bytes(),
-        adapter.as_bytes(),
-    ]
-    .concat();
+    let bytes = [wrong_scope.as_bytes(), reader.as_bytes(), adapter.as_bytes()].concat();
     assert_eq!(StatsHeader::parse(&bytes).err(), Some(MalformedReply));
 }

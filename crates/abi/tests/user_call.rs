@@ -55,11 +55,7 @@ proptest! {
 fn what_a_message_cannot_be_is_refused() {
     let kind = |request: Request<'_>| request.encode(1).map(sent).unwrap().0.kind;
     let read = kind(Request::Read { len: 0 });
-    let ioctl = kind(Request::Ioctl {
-        code: 0,
-        output_len: 0,
-        input: &[],
-    });
+    let ioctl = kind(Request::Ioctl { code: 0, output_len: 0, input: &[] });
     let open = kind(Request::Open { name: "" });
     for (kind, body) in [
         (read, &[0; 3][..]),
@@ -73,11 +69,7 @@ fn what_a_message_cannot_be_is_refused() {
         assert_eq!(Request::parse(kind, body), Err(FrameError), "kind {kind}");
     }
     // More data than was completed.
-    let reply = Reply {
-        status: NtStatus::SUCCESS,
-        information: 1,
-        data: &[1, 2],
-    };
+    let reply = Reply { status: NtStatus::SUCCESS, information: 1, data: &[1, 2] };
     let (header, body) = sent(reply.encode(1).unwrap());
     assert_eq!(Reply::parse(header.kind, &body), Err(FrameError));
 }
@@ -86,11 +78,7 @@ fn what_a_message_cannot_be_is_refused() {
 fn a_body_is_bounded_both_ways() {
     let data = vec![0; MAX_BODY];
     let longest = &data[..MAX_BODY - 16];
-    let reply = |data| Reply {
-        status: NtStatus::SUCCESS,
-        information: u64::MAX,
-        data,
-    };
+    let reply = |data| Reply { status: NtStatus::SUCCESS, information: u64::MAX, data };
     let (header, _) = sent(reply(longest).encode(1).unwrap());
     assert_eq!(header.len as usize, MAX_BODY);
     assert!(reply(&data).encode(1).is_none());

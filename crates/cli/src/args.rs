@@ -45,6 +45,13 @@ pub enum Command {
     Capture(CaptureArgs),
     /// Show the driver's counters
     Stats,
+    /// What a capture runs beside itself
+    #[cfg(unix)]
+    #[command(name = crate::guard::COMMAND, hide = true)]
+    GuardFile {
+        /// The capture's file
+        path: PathBuf,
+    },
 }
 
 /// Options of `capture`.

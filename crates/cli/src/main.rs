@@ -6,6 +6,8 @@
 mod args;
 mod capture;
 mod frame;
+#[cfg(unix)]
+mod guard;
 mod list;
 mod select;
 mod session;
@@ -26,6 +28,8 @@ fn main() -> ExitCode {
         Command::List => list::run(&target, args.json),
         Command::Capture(options) => capture::run(&target, options, args.json),
         Command::Stats => stats::run(&target, args.json),
+        #[cfg(unix)]
+        Command::GuardFile { path } => guard::run(path).map_err(Into::into),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -10,16 +10,37 @@ use nblease_client::abi::ioctl::VersionInfo;
 use nblease_client::abi::pcapng::{IsbPlan, Packet, SHB_MAX_LEN, ShbPlan};
 
 use crate::frame::Frame;
+#[cfg(unix)]
+use crate::guard::Guard;
 
 /// Takes the runs of a capture.
 pub enum Sink {
-    /// The driver's own bytes behind a section header. A run goes out in one unbuffered write, so
-    /// that the output ends with a whole block whenever the program does.
-    Pcapng(File),
+    /// The driver's own bytes behind a section header.
+    Pcapng(PcapngFile),
     /// A line for each frame.
     Lines(BufWriter<File>),
     /// A JSON object on a line for each frame.
     Json(BufWriter<File>),
+}
+
+/// Output of whole blocks only. What is written at once goes out at once, unbuffered, so that the
+/// output ends with a whole block whenever the program does.
+pub struct PcapngFile {
+    file: File,
+    #[cfg(unix)]
+    guard: Option<Guard>,
+}
+
+impl PcapngFile {
+    /// Takes blocks.
+    fn write(&mut self, blocks: &[u8]) -> io::Result<()> {
+        self.file.write_all(blocks)?;
+        #[cfg(unix)]
+        if let Some(guard) = &mut self.guard {
+            guard.grown(blocks.len() as u64);
+        }
+        Ok(())
+    }
 }
 
 /// Standard output without the buffer that the library keeps for it.
@@ -38,11 +59,13 @@ impl Sink {
             let out = BufWriter::new(stdout()?);
             return Ok(if json { Self::Json(out) } else { Self::Lines(out) });
         };
-        let mut out = if path == Path::new("-") {
+        let file = if path == Path::new("-") {
             stdout()?
         } else {
             File::create(path).with_context(|| format!("cannot write {}", path.display()))?
         };
+        #[cfg(unix)]
+        let guard = file.metadata()?.is_file().then(|| Guard::start(path, 0)).flatten();
         let (major, minor) = (version.ndis_version >> 16, version.ndis_version & 0xFFFF);
         let mut head = [0; SHB_MAX_LEN];
         let len = ShbPlan {
@@ -50,7 +73,12 @@ impl Sink {
             userappl: concat!("nblease ", env!("CARGO_PKG_VERSION")),
         }
         .write(&mut head);
-        out.write_all(head.get(..len).unwrap_or_default())?;
+        let mut out = PcapngFile {
+            file,
+            #[cfg(unix)]
+            guard,
+        };
+        out.write(head.get(..len).unwrap_or_default())?;
         Ok(Self::Pcapng(out))
     }
 
@@ -70,7 +98,7 @@ impl Sink {
     /// Takes whole blocks, whose frames it has been given before.
     pub fn blocks(&mut self, bytes: &[u8]) -> io::Result<()> {
         match self {
-            Self::Pcapng(out) => out.write_all(bytes),
+            Self::Pcapng(out) => out.write(bytes),
             Self::Lines(out) | Self::Json(out) => out.flush(),
         }
     }
@@ -80,7 +108,7 @@ impl Sink {
         let mut block = [0; IsbPlan::MAX_LEN];
         let len = plan.write(&mut block);
         match self {
-            Self::Pcapng(out) => out.write_all(block.get(..len).unwrap_or_default()),
+            Self::Pcapng(out) => out.write(block.get(..len).unwrap_or_default()),
             Self::Lines(_) | Self::Json(_) => Ok(()),
         }
     }

@@ -5,13 +5,13 @@
 mod fake_lab;
 
 use std::fs;
-use std::io::Read;
+use std::io::{Read, Write};
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 use std::thread;
 use std::time::Duration;
 
-use fake_lab::{Event, FakeLab, Script, adapter, descriptions, frame, record, run, temporary};
+use fake_lab::{Event, FakeLab, Script, Then, adapter, descriptions, frame, record, run, temporary};
 use nblease_abi::NtStatus;
 use nblease_abi::configure::{Configure, ConfigureFlags, Directions, MAX_SNAPLEN};
 use nblease_abi::ioctl::{IOCTL_CONFIGURE, IOCTL_LIST_ADAPTERS};
@@ -440,10 +440,63 @@ fn a_killed_capture_leaves_whole_blocks_of_all_that_came() {
     lab.wait_for(|events| events.last() == Some(&Event::Gone));
 }
 
+/// Killed anywhere, often in the middle of a write.
+#[test]
+fn a_capture_killed_while_it_writes_leaves_whole_blocks() {
+    let large: Vec<_> = (0..150).flat_map(|n| record(0, &[n; 1500])).collect();
+    let script = Script { runs: vec![large.clone()], then: Then::LastAgain, ..Script::default() };
+    for round in 1..=10 {
+        let lab = FakeLab::start(script.clone());
+        let file = Temporary::new();
+        let len = || fs::metadata(&file.0).map_or(0, |metadata| metadata.len() as usize);
+        let mut child = on(&lab, &["capture", "-w", file.path()]).stderr(Stdio::null()).spawn().unwrap();
+        wait_until("a few runs in the file", || len() > large.len() * round);
+        signal(&child, "-KILL");
+        child.wait().unwrap();
+        let is_whole = || Blocks::new(&file.read()).all(|block| block.is_ok());
+        wait_until("nothing but whole blocks in the file", is_whole);
+        let (captured, statistics) = content(&file.read());
+        let frames = captured.strip_prefix(&*descriptions()).unwrap();
+        assert!(frames.chunks(large.len()).all(|run| large.starts_with(run)));
+        assert!(frames.len() >= large.len() * (round - 1));
+        assert_eq!(statistics, 0);
+    }
+}
+
+/// What runs beside a capture, given what a kill may leave behind the last length it was told.
+#[test]
+fn the_guard_cuts_off_what_is_not_whole() {
+    let told = run([1, 2]);
+    let block = run([3]);
+    let cases = [
+        (&[][..], 0),
+        (&block[..3], 0),
+        (&block[..8], 0),
+        (&block[..block.len() - 1], 0),
+        (&block, block.len()),
+        (&[&block[..], &block[..50]].concat(), block.len()),
+        (&[0; 100], 0),
+    ];
+    for (tail, kept) in cases {
+        let file = Temporary::new();
+        fs::write(&file.0, [&told, tail].concat()).unwrap();
+        let mut guard = nblease(&["guard-file", file.path()]).stdin(Stdio::piped()).spawn().unwrap();
+        let mut pipe = guard.stdin.take().unwrap();
+        for len in [0, told.len() as u64] {
+            pipe.write_all(&len.to_le_bytes()).unwrap();
+        }
+        // A length that did not come whole is none.
+        pipe.write_all(&[1; 7]).unwrap();
+        drop(pipe);
+        assert!(guard.wait().unwrap().success());
+        assert_eq!(file.read(), [&told, &tail[..kept]].concat());
+    }
+}
+
 #[test]
 fn a_driver_that_goes_away_is_a_failure_that_keeps_what_came() {
     let runs = vec![run([1, 2]), run([3])];
-    let lab = FakeLab::start(Script { runs: runs.clone(), hang_up: true, ..Script::default() });
+    let lab = FakeLab::start(Script { runs: runs.clone(), then: Then::HangUp, ..Script::default() });
     let file = Temporary::new();
     let (code, _, err) = output(on(&lab, &["capture", "-w", file.path()]));
     assert_eq!(code, Some(1));

@@ -5,7 +5,7 @@ mod fake_lab;
 
 use std::time::Duration;
 
-use fake_lab::{Event, FakeLab, Script, adapter, descriptions, run};
+use fake_lab::{Event, FakeLab, Script, Then, adapter, descriptions, run};
 use nblease_abi::NtStatus;
 use nblease_abi::configure::{ConfigError, Configure, DEFAULT_SPILL_BYTES};
 use nblease_abi::ioctl::IOCTL_STATS;
@@ -145,7 +145,7 @@ fn no_lab_other_versions_and_refusals_are_told() {
 
 #[test]
 fn a_lab_that_hangs_up_is_an_error() {
-    let lab = FakeLab::start(Script { hang_up: true, ..Script::default() });
+    let lab = FakeLab::start(Script { then: Then::HangUp, ..Script::default() });
     let mut capture = capture(&lab);
     let error = loop {
         if let Err(error) = capture.next(Duration::from_secs(10)) {

@@ -34,9 +34,7 @@ impl Clock {
     pub const fn unix_ns(&self, counter: u64) -> u64 {
         match counter.checked_sub(self.base_counter) {
             Some(ticks) => self.base_ns.saturating_add(self.nanos(ticks)),
-            None => self
-                .base_ns
-                .saturating_sub(self.nanos(self.base_counter - counter)),
+            None => self.base_ns.saturating_sub(self.nanos(self.base_counter - counter)),
         }
     }
 

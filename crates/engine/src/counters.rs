@@ -95,12 +95,7 @@ impl ReaderCounters {
 impl AdapterCounters {
     /// The counters now, of the adapter and in the state named.
     pub fn snapshot(&self, net_luid: u64, if_index: u32, state: u32) -> AdapterStats {
-        AdapterStats {
-            net_luid,
-            if_index,
-            state,
-            ..self.read()
-        }
+        AdapterStats { net_luid, if_index, state, ..self.read() }
     }
 }
 

@@ -21,10 +21,6 @@ impl DropCount {
     /// is [added](Self::add) again.
     pub fn take(&self) -> u64 {
         // Mostly there is nothing: a load leaves the line shared among the processors.
-        if self.0.load(Ordering::Relaxed) == 0 {
-            0
-        } else {
-            self.0.swap(0, Ordering::Relaxed)
-        }
+        if self.0.load(Ordering::Relaxed) == 0 { 0 } else { self.0.swap(0, Ordering::Relaxed) }
     }
 }

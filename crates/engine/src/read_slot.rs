@@ -34,8 +34,7 @@ impl Word for AtomicU64 {
     }
 
     fn replace(&self, current: u64, new: u64) -> Result<(), u64> {
-        self.compare_exchange_weak(current, new, Ordering::AcqRel, Ordering::Acquire)
-            .map(drop)
+        self.compare_exchange_weak(current, new, Ordering::AcqRel, Ordering::Acquire).map(drop)
     }
 
     fn set(&self, value: u64) {
@@ -99,11 +98,7 @@ impl State {
 
     /// Closed to new writers; owned at once where none is under way.
     const fn closed(mut self) -> Self {
-        self.phase = if self.writers == 0 {
-            Phase::Owned
-        } else {
-            Phase::Closing
-        };
+        self.phase = if self.writers == 0 { Phase::Owned } else { Phase::Closing };
         self
     }
 }
@@ -122,10 +117,7 @@ pub struct ReadSlot<W = AtomicU64> {
 impl ReadSlot {
     /// An idle slot.
     pub const fn new() -> Self {
-        Self {
-            state: AtomicU64::new(0),
-            capacity: AtomicU64::new(0),
-        }
+        Self { state: AtomicU64::new(0), capacity: AtomicU64::new(0) }
     }
 }
 
@@ -205,22 +197,14 @@ impl<W: Word> ReadSlot<W> {
     fn finished(&self, state: State) -> Option<Finished<'_, W>> {
         (state.phase == Phase::Owned).then(|| {
             let capacity = self.capacity.get() as u32;
-            Finished {
-                bytes: capacity.saturating_sub(state.free),
-                owner: Owner(self),
-            }
+            Finished { bytes: capacity.saturating_sub(state.free), owner: Owner(self) }
         })
     }
 
     /// Makes the idle slot one's own; `None` where a read is open, closing, or owned.
     pub fn acquire(&self) -> Option<Owner<'_, W>> {
-        self.update(|state| {
-            (state.phase == Phase::Idle).then_some(State {
-                phase: Phase::Owned,
-                ..state
-            })
-        })
-        .map(|_| Owner(self))
+        self.update(|state| (state.phase == Phase::Idle).then_some(State { phase: Phase::Owned, ..state }))
+            .map(|_| Owner(self))
     }
 
     /// Reserves `len` bytes, a multiple of 4 as every record's length is. A record that does not
@@ -265,8 +249,7 @@ impl<W: Word> ReadSlot<W> {
     }
 
     fn close_if(&self, which: impl Fn(State) -> bool) -> Option<Finished<'_, W>> {
-        let (_, new) = self
-            .update(|state| (state.phase == Phase::Open && which(state)).then(|| state.closed()))?;
+        let (_, new) = self.update(|state| (state.phase == Phase::Open && which(state)).then(|| state.closed()))?;
         self.finished(new)
     }
 }
@@ -287,12 +270,7 @@ impl<W: Word> Owner<'_, W> {
         slot.capacity.set(capacity.into());
         let opened = slot.update(|state| {
             let epoch = (state.epoch + 1) & ((1 << EPOCH_BITS) - 1);
-            Some(State {
-                free,
-                writers: 0,
-                phase: Phase::Open,
-                epoch,
-            })
+            Some(State { free, writers: 0, phase: Phase::Open, epoch })
         });
         Ok(Ticket(opened.map_or(0, |(_, new)| new.epoch)))
     }
@@ -300,12 +278,7 @@ impl<W: Word> Owner<'_, W> {
 
 impl<W: Word> Drop for Owner<'_, W> {
     fn drop(&mut self) {
-        self.0.update(|state| {
-            Some(State {
-                phase: Phase::Idle,
-                ..state
-            })
-        });
+        self.0.update(|state| Some(State { phase: Phase::Idle, ..state }));
     }
 }
 
@@ -317,11 +290,7 @@ impl<'a, W: Word> Reserved<'a, W> {
     pub fn commit(self) -> Option<Finished<'a, W>> {
         let (_, new) = self.slot.update(|mut state| {
             state.writers = state.writers.saturating_sub(1);
-            Some(if state.phase == Phase::Closing {
-                state.closed()
-            } else {
-                state
-            })
+            Some(if state.phase == Phase::Closing { state.closed() } else { state })
         })?;
         self.slot.finished(new)
     }

@@ -60,10 +60,7 @@ impl ReaderConfig {
     /// The interface number of an adapter, which it keeps when it goes and comes back; `None`
     /// where the reader has not asked for it.
     pub fn interface(&self, luid: u64) -> Option<u32> {
-        self.adapters()
-            .iter()
-            .position(|&wanted| wanted == luid)
-            .map(|index| index as u32)
+        self.adapters().iter().position(|&wanted| wanted == luid).map(|index| index as u32)
     }
 
     /// Whether frames of this direction are wanted at all.
@@ -74,8 +71,7 @@ impl ReaderConfig {
     /// Whether a frame of one of the reader's adapters is wanted. `looped_back`: it is the copy of
     /// a send that NDIS indicates as a receive.
     pub const fn wants(&self, direction: Direction, looped_back: bool) -> bool {
-        self.wants_direction(direction)
-            && (!looped_back || self.flags.contains(ConfigureFlags::LOOPBACK))
+        self.wants_direction(direction) && (!looped_back || self.flags.contains(ConfigureFlags::LOOPBACK))
     }
 
     /// Whether a read is completed with its first batch.

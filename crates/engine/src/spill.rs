@@ -46,14 +46,7 @@ pub struct SpillLevel {
 impl<S: AsRef<[u8]> + AsMut<[u8]>> SpillRing<S> {
     /// An empty ring over `memory`, of which a rest below 8 bytes stays unused.
     pub const fn new(memory: S) -> Self {
-        Self {
-            memory,
-            head: 0,
-            used: 0,
-            frames: 0,
-            record_bytes: 0,
-            peak: 0,
-        }
+        Self { memory, head: 0, used: 0, frames: 0, record_bytes: 0, peak: 0 }
     }
 
     /// Bytes of memory that the ring uses: a multiple of a header, so that none wraps.
@@ -68,11 +61,7 @@ impl<S: AsRef<[u8]> + AsMut<[u8]>> SpillRing<S> {
 
     /// How full it is.
     pub const fn level(&self) -> SpillLevel {
-        SpillLevel {
-            frames: self.frames,
-            bytes: self.record_bytes,
-            peak: self.peak,
-        }
+        SpillLevel { frames: self.frames, bytes: self.record_bytes, peak: self.peak }
     }
 
     /// Whether there is no record.
@@ -82,8 +71,7 @@ impl<S: AsRef<[u8]> + AsMut<[u8]>> SpillRing<S> {
 
     /// Room for a record at the end; `None` where it does not fit, and then nothing has changed.
     pub fn reserve(&mut self, record: Record) -> Option<SpillRoom<'_, S>> {
-        (Self::footprint(record) <= self.capacity() - self.used)
-            .then_some(SpillRoom { ring: self, record })
+        (Self::footprint(record) <= self.capacity() - self.used).then_some(SpillRoom { ring: self, record })
     }
 
     /// The first record.
@@ -94,10 +82,7 @@ impl<S: AsRef<[u8]> + AsMut<[u8]>> SpillRing<S> {
         let header = self.memory.as_ref().get(self.head..)?.first_chunk()?;
         let header = u64::from_le_bytes(*header);
         let captured = (header >> 32) as u32;
-        Some(Record {
-            len: header as u32,
-            captured: Some(captured).filter(|&captured| captured != NO_FRAME),
-        })
+        Some(Record { len: header as u32, captured: Some(captured).filter(|&captured| captured != NO_FRAME) })
     }
 
     /// Takes the first record out: `take` gets it in two parts, of which the second is empty unless
@@ -124,17 +109,9 @@ const fn wrap(at: usize, capacity: usize) -> usize {
 }
 
 /// The two ranges of `len` bytes from `start` in a ring of `capacity` bytes.
-const fn split(
-    start: usize,
-    len: usize,
-    capacity: usize,
-) -> (core::ops::Range<usize>, core::ops::Range<usize>) {
+const fn split(start: usize, len: usize, capacity: usize) -> (core::ops::Range<usize>, core::ops::Range<usize>) {
     let end = start + len;
-    if end <= capacity {
-        (start..end, 0..0)
-    } else {
-        (start..capacity, 0..end - capacity)
-    }
+    if end <= capacity { (start..end, 0..0) } else { (start..capacity, 0..end - capacity) }
 }
 
 /// Room at a ring's end; dropped without [`commit`](Self::commit) it leaves the ring as it was.
@@ -155,10 +132,9 @@ impl<S: AsRef<[u8]> + AsMut<[u8]>> SpillRoom<'_, S> {
         // A second part lies before the first.
         let memory = self.ring.memory.as_mut();
         match memory.split_at_mut_checked(first.start) {
-            Some((before, rest)) => (
-                rest.get_mut(..first.len()).unwrap_or_default(),
-                before.get_mut(second).unwrap_or_default(),
-            ),
+            Some((before, rest)) => {
+                (rest.get_mut(..first.len()).unwrap_or_default(), before.get_mut(second).unwrap_or_default())
+            }
             None => Default::default(),
         }
     }
@@ -167,11 +143,7 @@ impl<S: AsRef<[u8]> + AsMut<[u8]>> SpillRoom<'_, S> {
     pub fn commit(self) {
         let Self { ring, record } = self;
         let at = wrap(ring.head + ring.used, ring.capacity());
-        let header = ring
-            .memory
-            .as_mut()
-            .get_mut(at..)
-            .and_then(|m| m.first_chunk_mut::<8>());
+        let header = ring.memory.as_mut().get_mut(at..).and_then(|m| m.first_chunk_mut::<8>());
         if let Some(header) = header {
             let captured = record.captured.unwrap_or(NO_FRAME);
             *header = (u64::from(captured) << 32 | u64::from(record.len)).to_le_bytes();

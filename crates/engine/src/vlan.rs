@@ -65,16 +65,8 @@ impl FrameShape {
             Some(_) => frame_len.saturating_add(TAG_LEN),
             None => frame_len,
         };
-        let captured_len = if original_len < snaplen {
-            original_len
-        } else {
-            snaplen
-        };
-        Self {
-            captured_len,
-            original_len,
-            tag,
-        }
+        let captured_len = if original_len < snaplen { original_len } else { snaplen };
+        Self { captured_len, original_len, tag }
     }
 
     /// The pieces that the copy consists of, in order; `captured_len` bytes in all.
@@ -89,15 +81,7 @@ impl FrameShape {
             ),
         };
         let original = |offset, len| (len != 0).then_some(Segment::Original { offset, len });
-        let tag = tag
-            .filter(|&(_, len)| len != 0)
-            .map(|(tag, len)| Segment::Tag {
-                bytes: tag.bytes(),
-                len,
-            });
-        iter::empty()
-            .chain(original(0, front))
-            .chain(tag)
-            .chain(original(TAG_AT, rest))
+        let tag = tag.filter(|&(_, len)| len != 0).map(|(tag, len)| Segment::Tag { bytes: tag.bytes(), len });
+        iter::empty().chain(original(0, front)).chain(tag).chain(original(TAG_AT, rest))
     }
 }

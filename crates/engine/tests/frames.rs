@@ -99,19 +99,12 @@ fn reader(change: impl FnOnce(&mut Configure), luids: &[u64]) -> ReaderConfig {
 #[test]
 fn a_reader_wants_what_it_asked_for() {
     let both = reader(|_| (), &[70, 7, 0]);
-    assert_eq!(
-        [70, 7, 0, 1].map(|luid| both.interface(luid)),
-        [Some(0), Some(1), Some(2), None]
-    );
+    assert_eq!([70, 7, 0, 1].map(|luid| both.interface(luid)), [Some(0), Some(1), Some(2), None]);
     assert_eq!(both.adapters(), [70, 7, 0]);
     assert!(both.is_immediate());
     let wanted = |reader: &ReaderConfig| {
-        [
-            (Direction::In, false),
-            (Direction::Out, false),
-            (Direction::In, true),
-        ]
-        .map(|(direction, looped_back)| reader.wants(direction, looped_back))
+        [(Direction::In, false), (Direction::Out, false), (Direction::In, true)]
+            .map(|(direction, looped_back)| reader.wants(direction, looped_back))
     };
     assert_eq!(wanted(&both), [true, true, false]);
     let only_in = reader(|c| c.directions = Directions::IN.bits(), &[1]);
@@ -137,16 +130,8 @@ fn each_counter_is_added_to_and_no_other() {
     let counters = ReaderCounters::new();
     counters.add(&all);
     counters.add(&all);
-    let level = SpillLevel {
-        frames: 100,
-        bytes: 200,
-        peak: 300,
-    };
-    let read: Vec<u64> = counters
-        .snapshot(level)
-        .counters()
-        .map(|(_, count)| count)
-        .collect();
+    let level = SpillLevel { frames: 100, bytes: 200, peak: 300 };
+    let read: Vec<u64> = counters.snapshot(level).counters().map(|(_, count)| count).collect();
     let expected: Vec<u64> = (0..15).map(|i| 2 * i).chain([100, 200, 300]).collect();
     assert_eq!(read, expected);
 

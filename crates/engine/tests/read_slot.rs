@@ -20,9 +20,7 @@ impl Word for Model {
     }
 
     fn replace(&self, current: u64, new: u64) -> Result<(), u64> {
-        self.0
-            .compare_exchange(current, new, Ordering::AcqRel, Ordering::Acquire)
-            .map(drop)
+        self.0.compare_exchange(current, new, Ordering::AcqRel, Ordering::Acquire).map(drop)
     }
 
     fn set(&self, value: u64) {
@@ -57,11 +55,7 @@ struct Active {
 
 impl Active {
     fn new(units: usize) -> Self {
-        Self {
-            slot: model_slot(),
-            read: UnsafeCell::new(0),
-            units: (0..units).map(|_| UnsafeCell::new(())).collect(),
-        }
+        Self { slot: model_slot(), read: UnsafeCell::new(0), units: (0..units).map(|_| UnsafeCell::new(())).collect() }
     }
 
     fn open(&self, owner: Owner<'_, Model>, used: u32) {
@@ -126,24 +120,15 @@ fn writers_and_a_timer_finish_a_read_once() {
                 thread::spawn(move || write_one(&active, len, false))
             })
             .collect();
-        let closed = active
-            .slot
-            .close_any()
-            .map(|finished| active.take(&finished));
-        let mut all = Tally {
-            written: 0,
-            finished: closed.into_iter().collect(),
-        };
+        let closed = active.slot.close_any().map(|finished| active.take(&finished));
+        let mut all = Tally { written: 0, finished: closed.into_iter().collect() };
         for writer in writers {
             let tally = writer.join().unwrap();
             all.written += tally.written;
             all.finished.extend(tally.finished);
         }
         assert_eq!(all.finished, [all.written]);
-        assert!(
-            active.slot.acquire().is_some(),
-            "a finished read leaves the slot idle"
-        );
+        assert!(active.slot.acquire().is_some(), "a finished read leaves the slot idle");
     });
 }
 
@@ -160,10 +145,7 @@ fn a_full_read_is_finished_once_and_the_next_one_opened() {
             .collect();
         let mut written = 0;
         let mut delivered = 0;
-        for tally in writers
-            .into_iter()
-            .flat_map(|writer| writer.join().unwrap())
-        {
+        for tally in writers.into_iter().flat_map(|writer| writer.join().unwrap()) {
             written += tally.written;
             for bytes in tally.finished {
                 assert_eq!(bytes, 4, "a read is full when a record does not fit");
@@ -209,10 +191,7 @@ struct Reader {
 
 type Ended<'a> = Option<Finished<'a, Model>>;
 
-const RECORD: Record = Record {
-    len: 4,
-    captured: Some(0),
-};
+const RECORD: Record = Record { len: 4, captured: Some(0) };
 
 impl Reader {
     fn frame(&self, number: u32) {
@@ -277,9 +256,8 @@ impl Reader {
                 continue;
             };
             let mut spill = self.spill.lock().unwrap();
-            let spilled = spill.pop_with(|_, first, second| {
-                u32::from_le_bytes([first, second].concat().try_into().unwrap())
-            });
+            let spilled =
+                spill.pop_with(|_, first, second| u32::from_le_bytes([first, second].concat().try_into().unwrap()));
             let Some(number) = spilled else {
                 owner.open(4, 0).unwrap();
                 return;
@@ -331,10 +309,7 @@ fn what_comes_late_closes_no_other_read() {
     assert_eq!(finished.bytes, 0);
     assert!(slot.close(first).is_none(), "a read is finished once");
     let second = finished.owner.open(8, 4).unwrap();
-    assert!(
-        slot.close(first).is_none(),
-        "the ticket is that of the read before"
-    );
+    assert!(slot.close(first).is_none(), "the ticket is that of the read before");
     assert_eq!(slot.close(second).unwrap().bytes, 4);
 }
 
@@ -348,14 +323,8 @@ fn a_closed_read_takes_nothing_more_and_ends_with_its_last_writer() {
     };
     let (a, b) = (room(40), room(44));
     assert_eq!((a.offset, b.offset), (12, 52));
-    assert!(
-        matches!(slot.reserve(8), Reserve::Full(None)),
-        "4 bytes are left"
-    );
-    assert!(
-        matches!(slot.reserve(4), Reserve::NoRead),
-        "and the read is closed"
-    );
+    assert!(matches!(slot.reserve(8), Reserve::Full(None)), "4 bytes are left");
+    assert!(matches!(slot.reserve(4), Reserve::NoRead), "and the read is closed");
     assert!(slot.close(ticket).is_none());
     assert!(b.commit().is_none());
     assert_eq!(a.commit().unwrap().bytes, 96);

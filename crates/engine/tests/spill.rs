@@ -66,22 +66,13 @@ proptest! {
 #[test]
 fn the_smallest_spill_holds_all_descriptions_and_a_largest_record() {
     for (adapters, snaplen) in [(1, 1), (1, 9000), (MAX_ADAPTERS, 1514), (7, 262_144)] {
-        let config = Configure {
-            snaplen,
-            ..Configure::tap(adapters)
-        };
+        let config = Configure { snaplen, ..Configure::tap(adapters) };
         let mut ring = SpillRing::new(vec![0; config.spill_floor() as usize]);
-        let idb = Record {
-            len: IDB_MAX_LEN as u32,
-            captured: None,
-        };
+        let idb = Record { len: IDB_MAX_LEN as u32, captured: None };
         for _ in 0..adapters {
             assert!(push(&mut ring, idb, &[0; IDB_MAX_LEN]));
         }
-        let record = Record {
-            len: config.largest_record(),
-            captured: Some(snaplen),
-        };
+        let record = Record { len: config.largest_record(), captured: Some(snaplen) };
         assert!(push(&mut ring, record, &vec![0; record.len as usize]));
         assert!(ring.reserve(record).is_none());
     }

@@ -7,14 +7,10 @@
 mod read;
 mod write;
 
-pub use read::{
-    Block, BlockError, BlockErrorKind, Blocks, Interface, MalformedOption, OptionField, Options,
-    Packet,
-};
+pub use read::{Block, BlockError, BlockErrorKind, Blocks, Interface, MalformedOption, OptionField, Options, Packet};
 pub use write::{
-    EPB_HEADER_LEN, EPB_MAX_TRAILER, EpbPlan, FILLER_HEADER_LEN, FILLER_TRAILER_LEN, IDB_MAX_LEN,
-    IdbPlan, IsbPlan, MIN_BLOCK_LEN, SHB_MAX_LEN, ShbPlan, epb_max_len, filler_header,
-    filler_trailer,
+    EPB_HEADER_LEN, EPB_MAX_TRAILER, EpbPlan, FILLER_HEADER_LEN, FILLER_TRAILER_LEN, IDB_MAX_LEN, IdbPlan, IsbPlan,
+    MIN_BLOCK_LEN, SHB_MAX_LEN, ShbPlan, epb_max_len, filler_header, filler_trailer,
 };
 
 /// Section Header Block.

@@ -111,30 +111,18 @@ impl<'a> Block<'a> {
         if u32_at(bytes, len - 4) != Some(length) {
             return Err(error(BlockErrorKind::Lengths));
         }
-        Ok(Self {
-            kind,
-            offset,
-            bytes,
-            body,
-        })
+        Ok(Self { kind, offset, bytes, body })
     }
 
     const fn error(&self, kind: BlockErrorKind) -> BlockError {
-        BlockError {
-            offset: self.offset,
-            kind,
-        }
+        BlockError { offset: self.offset, kind }
     }
 
     /// The block as an Enhanced Packet Block: `None` where it is another.
     pub fn packet(&self) -> Option<Result<Packet<'a>, BlockError>> {
         (self.kind == BLOCK_PACKET).then(|| {
-            let packet = self
-                .packet_fields()
-                .ok_or(self.error(BlockErrorKind::Body))?;
-            packet
-                .with_options()
-                .ok_or(self.error(BlockErrorKind::Option))
+            let packet = self.packet_fields().ok_or(self.error(BlockErrorKind::Body))?;
+            packet.with_options().ok_or(self.error(BlockErrorKind::Option))
         })
     }
 
@@ -142,8 +130,7 @@ impl<'a> Block<'a> {
         let captured = u32_at(self.body, 12)? as usize;
         let rest = self.body.get(20..)?;
         let original_len = u32_at(self.body, 16)?;
-        let timestamp_ns =
-            u64::from(u32_at(self.body, 4)?) << 32 | u64::from(u32_at(self.body, 8)?);
+        let timestamp_ns = u64::from(u32_at(self.body, 4)?) << 32 | u64::from(u32_at(self.body, 8)?);
         Some(Packet {
             interface: u32_at(self.body, 0)?,
             timestamp_ns,
@@ -153,9 +140,7 @@ impl<'a> Block<'a> {
             dropcount: 0,
             packet_id: None,
             queue: None,
-            options: Options {
-                bytes: rest.get(pad4(captured)..)?,
-            },
+            options: Options { bytes: rest.get(pad4(captured)..)? },
         })
     }
 
@@ -163,23 +148,18 @@ impl<'a> Block<'a> {
     pub fn interface(&self) -> Option<Result<Interface<'a>, BlockError>> {
         (self.kind == BLOCK_INTERFACE).then(|| {
             let fields = || {
-                let options = Options {
-                    bytes: self.body.get(8..)?,
-                };
+                let options = Options { bytes: self.body.get(8..)? };
                 Some((u16_at(self.body, 0)?, u32_at(self.body, 4)?, options))
             };
             let (link_type, snaplen, options) = fields().ok_or(self.error(BlockErrorKind::Body))?;
-            Interface::with_options(link_type, snaplen, options)
-                .ok_or(self.error(BlockErrorKind::Option))
+            Interface::with_options(link_type, snaplen, options).ok_or(self.error(BlockErrorKind::Option))
         })
     }
 
     /// The options of a block that [`Block`] does not take apart itself and whose fixed part has
     /// `fixed_len` bytes.
     pub fn options(&self, fixed_len: usize) -> Options<'a> {
-        Options {
-            bytes: self.body.get(fixed_len..).unwrap_or(&[]),
-        }
+        Options { bytes: self.body.get(fixed_len..).unwrap_or(&[]) }
     }
 }
 
@@ -311,12 +291,7 @@ impl<'a> Options<'a> {
             let code = u16_at(bytes, 0)?;
             let len = usize::from(u16_at(bytes, 2)?);
             let rest = bytes.get(4..)?;
-            Some((
-                code,
-                rest.get(..len)?,
-                rest.get(len..pad4(len))?,
-                rest.get(pad4(len)..)?,
-            ))
+            Some((code, rest.get(..len)?, rest.get(len..pad4(len))?, rest.get(pad4(len)..)?))
         };
         let (code, value, padding, rest) = split().ok_or(MalformedOption)?;
         if code == option::END {
@@ -342,8 +317,6 @@ impl<'a> Iterator for Options<'a> {
             Ok(Some((_, rest))) => rest,
             _ => &[],
         };
-        first
-            .map(|option| option.map(|(field, _)| field))
-            .transpose()
+        first.map(|option| option.map(|(field, _)| field)).transpose()
     }
 }

@@ -3,8 +3,8 @@
 use core::char::{REPLACEMENT_CHARACTER, decode_utf16};
 
 use super::{
-    BLOCK_FILLER, BLOCK_INTERFACE, BLOCK_PACKET, BLOCK_SECTION, BLOCK_STATISTICS, EpbFlags,
-    LINKTYPE_ETHERNET, option, pad4,
+    BLOCK_FILLER, BLOCK_INTERFACE, BLOCK_PACKET, BLOCK_SECTION, BLOCK_STATISTICS, EpbFlags, LINKTYPE_ETHERNET, option,
+    pad4,
 };
 use crate::ioctl::{BASE_MINIPORT_UNITS, NAME_UNITS};
 
@@ -182,9 +182,7 @@ impl IdbPlan<'_> {
     }
 
     fn description(&self) -> &[u16] {
-        self.description
-            .get(..NAME_UNITS)
-            .unwrap_or(self.description)
+        self.description.get(..NAME_UNITS).unwrap_or(self.description)
     }
 
     const fn speed_known(&self) -> bool {
@@ -208,10 +206,7 @@ pub struct ShbPlan<'a> {
 impl ShbPlan<'_> {
     /// Writes the block to the front of `out` and returns its length.
     pub fn write(&self, out: &mut [u8; SHB_MAX_LEN]) -> usize {
-        let texts = [
-            (option::SHB_OS, self.os),
-            (option::SHB_USERAPPL, self.userappl),
-        ];
+        let texts = [(option::SHB_OS, self.os), (option::SHB_USERAPPL, self.userappl)];
         let texts = texts.map(|(code, text)| (code, cut(text)));
         let text_len = |(_, text): &(u16, &[u8])| match text.len() {
             0 => 0,
@@ -236,9 +231,7 @@ impl ShbPlan<'_> {
 
 /// The first [`SHB_TEXT`] bytes of a text, cut at a character.
 fn cut(text: &str) -> &[u8] {
-    text.get(..text.floor_char_boundary(SHB_TEXT))
-        .unwrap_or("")
-        .as_bytes()
+    text.get(..text.floor_char_boundary(SHB_TEXT)).unwrap_or("").as_bytes()
 }
 
 /// An Interface Statistics Block about to be written. What is `None` is not known and left out.
@@ -278,10 +271,7 @@ impl IsbPlan {
         put.u32(total as u32);
         put.u32(self.interface);
         put.time(self.timestamp_ns);
-        for (code, time) in [
-            (option::ISB_STARTTIME, self.start_ns),
-            (option::ISB_ENDTIME, self.end_ns),
-        ] {
+        for (code, time) in [(option::ISB_STARTTIME, self.start_ns), (option::ISB_ENDTIME, self.end_ns)] {
             put.u16(code);
             put.u16(8);
             put.time(time);

@@ -36,12 +36,23 @@ pub struct Script {
     pub runs: Vec<Vec<u8>>,
     /// What the first read to be cancelled holds already.
     pub held: Vec<u8>,
-    /// Hang up when the runs are over.
-    pub hang_up: bool,
+    /// What comes after the runs.
+    pub then: Then,
     /// Complete reads in pairs, the second first.
     pub swap: bool,
     /// Send in small pieces.
     pub dribble: bool,
+}
+
+/// What comes after the runs of a script.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Then {
+    /// The reads stay pended.
+    Nothing,
+    /// The last run, again and again.
+    LastAgain,
+    /// The lab hangs up.
+    HangUp,
 }
 
 impl Default for Script {
@@ -54,7 +65,7 @@ impl Default for Script {
             refuse: None,
             runs: Vec::new(),
             held: Vec::new(),
-            hang_up: false,
+            then: Then::Nothing,
             swap: false,
             dribble: false,
         }
@@ -289,13 +300,16 @@ impl Connection {
     fn deliver(&mut self) -> bool {
         let batch = if self.script.swap { 2 } else { 1 };
         while self.pended.len() >= batch && self.runs.len() >= batch {
+            if self.script.then == Then::LastAgain && self.runs.len() == 1 {
+                self.runs.extend(self.script.runs.last().cloned());
+            }
             let mut pairs: Vec<_> = self.pended.drain(..batch).zip(self.runs.drain(..batch)).collect();
             pairs.reverse();
             for (id, run) in pairs {
                 self.reply(id, NtStatus::SUCCESS, &run);
             }
         }
-        !(self.script.hang_up && self.needed.is_some() && self.runs.is_empty())
+        !(self.script.then == Then::HangUp && self.needed.is_some() && self.runs.is_empty())
     }
 }
 
