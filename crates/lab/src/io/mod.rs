@@ -123,9 +123,15 @@ impl Io {
         for device in &devices {
             device.refuse_opens();
         }
-        let now = devices.iter().all(|d| d.files().is_empty());
-        if !now {
-            lock(&self.unloading).insert(driver, false);
+        // Noted first, so that a last handle which is closed meanwhile finds it.
+        lock(&self.unloading).insert(driver, false);
+        if devices.iter().any(|d| !d.files().is_empty()) {
+            return false;
+        }
+        let mut unloading = lock(&self.unloading);
+        let now = unloading.get(&driver) == Some(&false);
+        if now {
+            unloading.remove(&driver);
         }
         now
     }

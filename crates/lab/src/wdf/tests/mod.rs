@@ -8,3 +8,4 @@ mod queues;
 mod requests;
 mod rules;
 mod socket;
+mod stress;
