@@ -6,6 +6,7 @@
 //! | `filter` | a module on an adapter, from attach to detach |
 //! | `datapath` | frames on their way down and up |
 //! | `reader` | a configured handle: active read, spill, and how a frame gets there |
+//! | `record` | a frame's record, written from the original into its room |
 //! | `control` | the control device: READ and IOCTLs |
 //! | `registry`, `adapter` | who is there, and who watches whom |
 //! | `names` | what the driver is called |
@@ -20,6 +21,7 @@ mod entry;
 mod filter;
 mod names;
 mod reader;
+mod record;
 mod registry;
 
 // Answers a panic with a bug check.

@@ -10,15 +10,9 @@
 //! to put the record into the spill. A read is open only while the spill is empty, so records keep their order.
 
 use alloc::vec::Vec;
-use core::{
-    cell::Cell,
-    sync::atomic::{AtomicU64, Ordering},
-};
+use core::sync::atomic::{AtomicU64, Ordering};
 
-use nblease_abi::{
-    pcapng::{EPB_HEADER_LEN, EPB_MAX_TRAILER, EpbFlags, EpbPlan},
-    stats::ReaderStats,
-};
+use nblease_abi::{pcapng::EpbPlan, stats::ReaderStats};
 use nblease_engine::{
     clock::Clock,
     counters::ReaderCounters,
@@ -26,7 +20,6 @@ use nblease_engine::{
     read_slot::{Finished, ReadSlot, Reserve, Reserved, Ticket},
     reader::{Direction, ReaderConfig},
     spill::{Record, SpillLevel, SpillRing},
-    vlan::{FrameShape, Segment, VlanTag},
 };
 use nblease_ndis::packet::{FrameRef, NblRef};
 use nblease_wdf::{
@@ -38,10 +31,10 @@ use nblease_wdf::{
     timer::Timer,
 };
 
-use crate::control::Device;
-
-/// Bytes of the two addresses, with which a frame starts and behind which its tag stands.
-const ADDRESSES: usize = 12;
+use crate::{
+    control::Device,
+    record::{self, Plan, ReadRoom, SpillParts},
+};
 
 /// A reader. Shared by its handle and by the adapters that it watches.
 pub struct Reader {
@@ -81,12 +74,6 @@ pub struct Batch {
     pub direction: Direction,
     /// The performance counter.
     pub counter: u64,
-}
-
-/// A frame's record before it has a place.
-struct Plan {
-    shape: FrameShape,
-    block: EpbPlan,
 }
 
 impl Reader {
@@ -199,8 +186,7 @@ impl Reader {
         done: &mut Completions,
     ) {
         counted.frames_seen += 1;
-        let tag = nbl.vlan_tci().and_then(VlanTag::from_tci);
-        let shape = FrameShape::new(frame.len() as u32, tag, self.config.snaplen());
+        let shape = Plan::shape(nbl, frame, self.config.snaplen());
         // Mapped before any room is taken, so that a copy once begun ends.
         if frame.map((shape.captured_len as usize).min(frame.len())).is_err() {
             counted.frames_dropped_unreadable += 1;
@@ -212,7 +198,7 @@ impl Reader {
             timestamp_ns: self.clock.unix_ns(batch.counter),
             captured_len: shape.captured_len,
             original_len: shape.original_len,
-            flags: flags(nbl, batch.direction),
+            flags: record::flags(nbl, batch.direction),
             dropcount: self.untold_drops.take(),
             packet_id: None,
             queue: None,
@@ -363,8 +349,7 @@ impl Reader {
     ) {
         let captured = u64::from(plan.shape.captured_len);
         if let Some(buffer) = self.buffer.get() {
-            let start = room.offset as usize;
-            plan.write(frame, |offset, bytes| buffer.put_cells(start + offset, bytes));
+            plan.write(frame, &mut ReadRoom { buffer, start: room.offset as usize });
         }
         counted.frames_direct += 1;
         counted.bytes_copied += captured;
@@ -384,17 +369,8 @@ impl Reader {
             self.untold_drops.add(plan.block.dropcount + 1);
             return;
         };
-        {
-            let (first, second) = room.parts();
-            let wrap = first.len();
-            plan.write(frame, |offset, bytes| match bytes.split_at_checked(wrap.saturating_sub(offset)) {
-                Some((front, back)) => {
-                    put(first, offset, front);
-                    put(second, (offset + front.len()).saturating_sub(wrap), back);
-                }
-                None => put(first, offset, bytes),
-            });
-        }
+        let (first, second) = room.parts();
+        plan.write(frame, &mut SpillParts { first, second });
         room.commit();
         counted.frames_spilled += 1;
         counted.bytes_copied += u64::from(captured);
@@ -451,83 +427,5 @@ impl Reader {
             reads_cancelled: (bytes == 0).into(),
             ..ReaderStats::default()
         });
-    }
-}
-
-impl Plan {
-    /// Bytes of the record.
-    const fn len(&self) -> u32 {
-        self.block.total_len() as u32
-    }
-
-    /// Writes the record piece by piece: `put` stores bytes at an offset in the record.
-    ///
-    /// Each captured byte of the frame is read once. The addresses go by way of the stack, since they also say to
-    /// whom the frame goes.
-    fn write(mut self, frame: FrameRef<'_>, mut put: impl FnMut(usize, &[Cell<u8>])) {
-        let mut addresses = [0; ADDRESSES];
-        let mut at = EPB_HEADER_LEN;
-        put(0, cells(&mut self.block.header()));
-        for segment in self.shape.segments() {
-            match segment {
-                Segment::Original { offset: 0, len } => {
-                    let front = (len as usize).min(ADDRESSES);
-                    if let Some(addresses) = addresses.get_mut(..front) {
-                        // Mapped already, and long enough.
-                        let _ = frame.copy_to_slice(0, addresses);
-                        put(at, cells(addresses));
-                        at += front;
-                    }
-                    frame.for_each_chunk(front, len as usize - front, |bytes| {
-                        put(at, bytes);
-                        at += bytes.len();
-                    });
-                }
-                Segment::Original { offset, len } => frame.for_each_chunk(offset as usize, len as usize, |bytes| {
-                    put(at, bytes);
-                    at += bytes.len();
-                }),
-                Segment::Tag { mut bytes, len } => {
-                    put(at, cells(bytes.get_mut(..len as usize).unwrap_or_default()));
-                    at += len as usize;
-                }
-            }
-        }
-        let destination = addresses.get(..(self.shape.captured_len as usize).min(6)).unwrap_or(&[]);
-        self.block.flags |= EpbFlags::cast_of(destination);
-        let mut trailer = [0; EPB_MAX_TRAILER];
-        let len = self.block.trailer(&mut trailer);
-        put(at, cells(trailer.get_mut(..len).unwrap_or_default()));
-    }
-}
-
-/// What is known about a frame beside its bytes.
-fn flags(nbl: NblRef<'_>, direction: Direction) -> EpbFlags {
-    match direction {
-        Direction::Out => {
-            let mut flags = EpbFlags::OUTBOUND;
-            flags.set(EpbFlags::CHECKSUM_NOT_READY, nbl.asks_for_checksum());
-            flags.set(EpbFlags::SEGMENTATION_OFFLOADED, nbl.asks_for_segmentation());
-            flags
-        }
-        Direction::In => {
-            let mut flags = EpbFlags::INBOUND;
-            flags.set(EpbFlags::CHECKSUM_VALID, nbl.checksum_succeeded());
-            flags
-        }
-    }
-}
-
-/// Bytes of our own in the form in which a frame's come.
-fn cells(bytes: &mut [u8]) -> &[Cell<u8>] {
-    Cell::from_mut(bytes).as_slice_of_cells()
-}
-
-/// Copies `bytes` to `offset` of a part of the spill.
-fn put(part: &mut [u8], offset: usize, bytes: &[Cell<u8>]) {
-    if let Some(room) = part.get_mut(offset..offset + bytes.len()) {
-        for (to, from) in room.iter_mut().zip(bytes) {
-            *to = from.get();
-        }
     }
 }

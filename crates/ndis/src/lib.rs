@@ -23,7 +23,7 @@ pub mod mdl;
 mod oid;
 pub mod packet;
 mod params;
-mod shared;
+pub mod shared;
 mod status;
 pub mod sys;
 

@@ -30,6 +30,13 @@ impl FrameRef<'_> {
     }
 }
 
+/// Copies as many bytes of a frame as there is room for, in one `memcpy`. Any IRQL.
+pub fn copy(from: &[Cell<u8>], to: &mut [u8]) {
+    let len = from.len().min(to.len());
+    // SAFETY: both are valid for `len` bytes, and nobody else has what is borrowed exclusively.
+    unsafe { to.as_mut_ptr().copy_from_nonoverlapping(from.as_ptr().cast(), len) };
+}
+
 impl NblRef<'_> {
     /// Whether a send leaves checksums to the card, so that those in the frame are not right yet.
     #[must_use]

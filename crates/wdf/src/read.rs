@@ -72,7 +72,7 @@ unsafe fn context<'a>(request: WDFREQUEST) -> &'a Context {
 /// The caller's buffer of a READ, in system address space.
 ///
 /// The pages belong to a program, which may look at them and write to them at any time, so they are never a slice:
-/// bytes are stored, and nothing that decides anything is read back.
+/// bytes are stored, and what is looked at afterwards decides nothing.
 #[derive(Clone, Copy)]
 pub struct ReadBuffer {
     start: NonNull<u8>,
@@ -113,6 +113,19 @@ impl ReadBuffer {
         let to = unsafe { self.start.add(offset) };
         // SAFETY: both ranges are valid, the target's by the check; a program's pages overlap nothing of the kernel's.
         unsafe { to.as_ptr().copy_from_nonoverlapping(bytes.as_ptr().cast(), bytes.len()) };
+    }
+
+    /// Copies what was stored at `offset` into `bytes`; nothing where it is not within the buffer. Any IRQL.
+    ///
+    /// The program may have changed it meanwhile: nothing that matters to anyone else may depend on it.
+    pub fn look(&self, offset: usize, bytes: &mut [u8]) {
+        if offset.checked_add(bytes.len()).is_none_or(|end| end > self.length) {
+            return;
+        }
+        // SAFETY: the offset is within the buffer, checked above.
+        let from = unsafe { self.start.add(offset) };
+        // SAFETY: both ranges are valid, the source's by the check, and do not overlap.
+        unsafe { from.as_ptr().copy_to_nonoverlapping(bytes.as_mut_ptr(), bytes.len()) };
     }
 }
 
