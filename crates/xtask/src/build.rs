@@ -128,23 +128,27 @@ fn forget_link(output: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Runs Debian's cargo, which has the sources of `core` beside it.
-fn cargo(args: &Args, workspace: &Path, command: &[&str], last: &[&str]) -> Result<()> {
-    let triple = args.arch.triple();
-    let underscored = triple.replace('-', "_");
-    let flags = wdk::binding_flags(args.arch)?;
-    let path = std::env::var("PATH").unwrap_or_default();
-
+/// Debian's cargo, which has the sources of the standard library beside it and may use unstable options.
+pub fn debian_cargo() -> Command {
     let mut cargo = Command::new("/usr/bin/cargo");
-    cargo.current_dir(workspace).args(command).arg("-Zbuild-std=core,alloc");
-    cargo.args(["--target", triple, "--profile", args.profile.name(), "--target-dir"]).arg(workspace::target());
-    cargo.args(last);
-    // -Zbuild-std is unstable.
+    let path = std::env::var("PATH").unwrap_or_default();
     cargo.env("RUSTC_BOOTSTRAP", "1").env("PATH", format!("/usr/bin:{path}"));
     // Left by the cargo that runs this program, which may be another one.
     for name in ["CARGO", "RUSTC", "RUSTUP_TOOLCHAIN", "RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "LD_LIBRARY_PATH"] {
         cargo.env_remove(name);
     }
+    cargo
+}
+
+/// Builds or checks the driver in its workspace.
+fn cargo(args: &Args, workspace: &Path, command: &[&str], last: &[&str]) -> Result<()> {
+    let triple = args.arch.triple();
+    let underscored = triple.replace('-', "_");
+    let flags = wdk::binding_flags(args.arch)?;
+    let mut cargo = debian_cargo();
+    cargo.current_dir(workspace).args(command).arg("-Zbuild-std=core,alloc");
+    cargo.args(["--target", triple, "--profile", args.profile.name(), "--target-dir"]).arg(workspace::target());
+    cargo.args(last);
     cargo.env("CARGO_PROFILE_DEV_PANIC", "abort");
     // `core` is built here too, and without any optimization it calls functions that no kernel has (fma).
     cargo.env("CARGO_PROFILE_DEV_OPT_LEVEL", "1");

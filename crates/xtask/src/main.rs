@@ -9,10 +9,13 @@ mod build;
 mod build_c;
 mod demo;
 mod imports;
+mod lab_cmd;
 mod mutants;
 mod paths;
 mod programs;
+mod replay;
 mod setup;
+mod test;
 mod wdk;
 mod workspace;
 
@@ -35,6 +38,14 @@ enum Command {
     Demo(demo::Args),
     /// Break the driver in three ways, and see that the demo fails with each
     Mutants,
+    /// Put each frame of captures through the driver in both directions, and compare
+    Replay(replay::Args),
+    /// Run everything, as CI does
+    Test,
+    /// Build the lab and `nblease`
+    Programs,
+    /// Run the lab, nblease-lab
+    Lab(lab_cmd::Args),
 }
 
 fn main() -> ExitCode {
@@ -44,6 +55,10 @@ fn main() -> ExitCode {
         Command::BuildC => build_c::run_alone(),
         Command::Demo(args) => demo::run(&args),
         Command::Mutants => mutants::run(),
+        Command::Replay(args) => replay::run(&args),
+        Command::Test => test::run(),
+        Command::Programs => programs::build().map(drop),
+        Command::Lab(args) => lab_cmd::run(&args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
