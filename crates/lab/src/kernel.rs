@@ -9,6 +9,7 @@ use rand::{SeedableRng as _, rngs::SmallRng};
 
 use crate::{
     clock::{Clock, Mode},
+    cpu_time::CpuTime,
     faults::Faults,
     io::Io,
     judge::Judge,
@@ -58,6 +59,8 @@ pub struct Kernel {
     pub sched: Sched,
     /// Memory that drivers can touch.
     pub memory: Memory,
+    /// Processor time of callbacks.
+    pub cpu_time: CpuTime,
     /// In which order locks are taken.
     pub lock_order: LockOrder,
     /// Which calls fail by plan.
@@ -86,6 +89,7 @@ impl Kernel {
             seed,
             sched: Sched::default(),
             memory: Memory::default(),
+            cpu_time: CpuTime::default(),
             lock_order: LockOrder::default(),
             faults: Faults::default(),
             registry: Registry::default(),

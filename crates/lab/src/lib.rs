@@ -15,6 +15,7 @@
 #![allow(clippy::doc_markdown)]
 
 pub mod clock;
+pub mod cpu_time;
 pub mod edges;
 pub mod fault;
 pub mod faults;

@@ -10,7 +10,7 @@ use std::{
 
 use crate::{
     clock::Mode,
-    fault,
+    cpu_time, fault,
     judge::{Rule, rule},
     kernel::{DriverId, kernel},
 };
@@ -187,7 +187,7 @@ pub fn call_driver<R>(driver: DriverId, what: &'static str, irql: u8, f: impl Fn
     let locks_at_entry = LOCKS.with_borrow(Vec::len);
     let site_before = CALL_SITE.get();
     FRAMES.with_borrow_mut(|frames| frames.push(Frame { driver, what, locks_at_entry, stack_at_entry }));
-    let result = f();
+    let result = if irql >= DISPATCH_LEVEL { cpu_time::measured(what, f) } else { f() };
     let judge = &kernel().judge;
     judge.check(rule::V09, IRQL.get() == irql, || {
         format!("{what} was entered at IRQL {irql} and returned at {}", IRQL.get())
