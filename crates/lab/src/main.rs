@@ -1,13 +1,25 @@
 //! `nblease-lab`: puts compiled light filters through scenarios and says what the rules say.
+#![allow(unsafe_code)]
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{
+    fs,
+    io::{self, Write as _},
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
-use anyhow::Result;
-use clap::{Args, Parser, Subcommand};
+use anyhow::{Context as _, Result, ensure};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use nblease_lab::{
     clock::Mode,
+    edges::capture,
     lab::{Lab, LabConfig},
-    scenario::lifecycle::{self, Lifecycle},
+    scenario::{
+        lifecycle::{self, Lifecycle},
+        live::{Place, Wire},
+        replay::{self, Replayed},
+    },
+    user_socket::UserSocket,
 };
 
 /// Hosts compiled NDIS light filters (.sys) in a strict model of NT, KMDF and NDIS.
@@ -22,6 +34,10 @@ struct Cli {
 enum Command {
     /// Load, attach, traffic, OIDs, events, pause, restart, detach, unload.
     Lifecycle(LifecycleArgs),
+    /// Put each frame of captures through the driver both ways, and compare.
+    Replay(ReplayArgs),
+    /// Put the driver on a wire between two TAP devices, until SIGINT or SIGTERM.
+    Live(LiveArgs),
 }
 
 #[derive(Args)]
@@ -46,11 +62,54 @@ struct LifecycleArgs {
 }
 
 #[derive(Args)]
+struct ReplayArgs {
+    /// The driver, which offers the capture device.
+    #[arg(long)]
+    sys: PathBuf,
+    #[command(flatten)]
+    run: RunArgs,
+    /// How the driver is read.
+    #[arg(long, value_enum, default_value_t = ReadMode::Tap)]
+    mode: ReadMode,
+    /// Where what was captured goes, as NAME.pcapng for each file.
+    #[arg(long)]
+    out: Option<PathBuf>,
+    /// Captures (pcap or pcapng) of Ethernet.
+    #[arg(required = true)]
+    files: Vec<PathBuf>,
+}
+
+/// How a reader reads.
+#[derive(Clone, Copy, ValueEnum)]
+enum ReadMode {
+    /// It watches.
+    Tap,
+}
+
+#[derive(Args)]
+struct LiveArgs {
+    /// A driver; several make a stack, the lowest first.
+    #[arg(long = "sys", required = true)]
+    sys: Vec<PathBuf>,
+    #[command(flatten)]
+    run: RunArgs,
+    /// NAMESPACE:INTERFACE above the stack: what it sends goes down.
+    #[arg(long)]
+    upper: Place,
+    /// NAMESPACE:INTERFACE below the stack: what it sends is received.
+    #[arg(long)]
+    lower: Place,
+    /// Where programs reach the driver's device.
+    #[arg(long)]
+    socket: Option<PathBuf>,
+}
+
+#[derive(Args)]
 struct RunArgs {
     /// Seed of all that is random.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Where the report of a violation goes, as JSON.
+    /// Where the report goes, as JSON: always that of a violation, and of `live` at its end.
     #[arg(long)]
     report: Option<PathBuf>,
     /// Minor number of the NDIS version (6.x).
@@ -71,6 +130,14 @@ fn main() -> ExitCode {
 fn run(command: Command) -> Result<()> {
     match command {
         Command::Lifecycle(args) => lives(&args),
+        Command::Replay(args) => replays(&args),
+        Command::Live(args) => live(&args),
+    }
+}
+
+impl RunArgs {
+    fn config(&self, mode: Mode, seed: u64) -> LabConfig {
+        LabConfig { mode, seed, slow: false, ndis_minor: self.ndis, report: self.report.clone() }
     }
 }
 
@@ -78,17 +145,94 @@ fn lives(args: &LifecycleArgs) -> Result<()> {
     let life = Lifecycle { drivers: args.sys.clone(), rounds: args.rounds, transparent: args.transparent };
     let (mut frames, mut rules) = (0, 0);
     for seed in args.run.seed..args.run.seed + args.runs {
-        let lab = Lab::new(LabConfig {
-            mode: if args.real { Mode::Real } else { Mode::Virtual },
-            seed,
-            ndis_minor: args.run.ndis,
-            report: args.run.report.clone(),
-            ..LabConfig::default()
-        });
+        let mode = if args.real { Mode::Real } else { Mode::Virtual };
+        let lab = Lab::new(args.run.config(mode, seed));
         let result = lifecycle::run(&lab, &life);
         frames += result.map_err(|error| error.context(format!("seed {seed}")))?;
         rules = rules.max(lab.finish().evaluated.len());
     }
     println!("lifecycle: ok runs={} frames={frames} violations=0 rules_evaluated={rules}", args.runs);
     Ok(())
+}
+
+fn replays(args: &ReplayArgs) -> Result<()> {
+    let ReadMode::Tap = args.mode;
+    let mut all = Replayed::default();
+    for (number, file) in args.files.iter().enumerate() {
+        let frames = capture::frames(file)?;
+        let seed = args.run.seed + number as u64;
+        let lab = Lab::new(LabConfig { slow: true, ..args.run.config(Mode::Virtual, seed) });
+        let (replayed, captured) =
+            replay::run(&lab, &args.sys, &frames).with_context(|| format!("{}, seed {seed}", file.display()))?;
+        lab.finish();
+        all.add(replayed);
+        if let Some(out) = &args.out {
+            keep(out, file, &captured)?;
+        }
+    }
+    println!(
+        "replay: ok files={} frames={} copies_per_frame={:.2} violations=0",
+        args.files.len(),
+        all.frames,
+        all.copies_per_frame()
+    );
+    Ok(())
+}
+
+/// Writes what was captured of `file` into the folder `out`.
+fn keep(out: &Path, file: &Path, captured: &[u8]) -> Result<()> {
+    fs::create_dir_all(out).with_context(|| out.display().to_string())?;
+    let name = Path::new(file.file_name().context("a capture's name")?).with_extension("pcapng");
+    let path = out.join(name);
+    fs::write(&path, captured).with_context(|| path.display().to_string())
+}
+
+fn live(args: &LiveArgs) -> Result<()> {
+    let signals = Signals::block()?;
+    let lab = Lab::new(args.run.config(Mode::Real, args.run.seed));
+    let wire = Wire::start(&lab, &args.sys, &args.upper, &args.lower)?;
+    let socket = args.socket.as_ref().map(|path| UserSocket::listen(path)).transpose().context("the socket")?;
+    println!("ready");
+    io::stdout().flush()?;
+    signals.wait()?;
+    drop(socket);
+    let report = wire.stop(lab)?;
+    if let Some(path) = &args.run.report {
+        let json = serde_json::to_vec_pretty(&report)?;
+        fs::write(path, json).with_context(|| path.display().to_string())?;
+    }
+    println!(
+        "live: ok sent={} received={} refused={} copies_per_frame={:.2} max_hold_ms={:.1} violations=0",
+        report.frames_sent, report.frames_received, report.frames_refused, report.copies_per_frame, report.max_hold_ms
+    );
+    ensure!(report.verdict.violations.is_empty(), "{} violations", report.verdict.violations.len());
+    Ok(())
+}
+
+/// SIGINT and SIGTERM, kept from ending the process.
+struct Signals(libc::sigset_t);
+
+impl Signals {
+    /// Blocks them for this thread and those that it starts.
+    fn block() -> Result<Self> {
+        // SAFETY: a set of bits.
+        let mut set: libc::sigset_t = unsafe { std::mem::zeroed() };
+        for signal in [libc::SIGINT, libc::SIGTERM] {
+            // SAFETY: the set is this function's own.
+            unsafe { libc::sigaddset(&raw mut set, signal) };
+        }
+        // SAFETY: as above; the old mask is not asked for.
+        let result = unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, &raw const set, std::ptr::null_mut()) };
+        ensure!(result == 0, "the signal mask: {}", io::Error::from_raw_os_error(result));
+        Ok(Self(set))
+    }
+
+    /// Waits for one.
+    fn wait(&self) -> Result<()> {
+        let mut signal = 0;
+        // SAFETY: the set is of blocked signals; the number goes to a local.
+        let result = unsafe { libc::sigwait(&raw const self.0, &raw mut signal) };
+        ensure!(result == 0, "sigwait: {}", io::Error::from_raw_os_error(result));
+        Ok(())
+    }
 }

@@ -13,7 +13,7 @@ use nblease_ndis::sys::{
 use super::{
     LAB,
     build::current_mdl,
-    raw::{self, Mdl, Nb, Nbl},
+    raw::{self, Mdl, Nb, Nbl, parts},
 };
 use crate::{
     faults::FaultKind,
@@ -22,6 +22,7 @@ use crate::{
     memory::{
         Access, Kind, PAGE, Span,
         mdl::{MdlKind, size_of_mdl},
+        touch,
     },
     pe::exports::Export,
     thread::{self, DISPATCH_LEVEL},
@@ -231,47 +232,31 @@ pub(super) unsafe extern "efiapi" fn get_data_buffer(
     if storage.is_null() {
         return null;
     }
-    let copied = copy_out(view, 0, bytes as usize);
-    touch_payload(&copied.sources);
-    raw::write_bytes(storage.cast(), &copied.bytes);
+    let from = parts(view.current_mdl(), view.current_mdl_offset() as usize, bytes as usize);
+    move_parts(&[(storage.cast(), bytes as usize)], &from);
     storage
 }
 
-/// Bytes of an NB and where they lay.
-struct Copied {
-    bytes: Vec<u8>,
-    sources: Vec<*const u8>,
-}
-
-/// Bytes of the used data from `offset`; fewer where it ends.
-fn copy_out(nb: Nb, offset: usize, bytes: usize) -> Copied {
-    let mut copied = Copied { bytes: Vec::with_capacity(bytes), sources: Vec::new() };
-    let mut skip = nb.current_mdl_offset() as usize + offset;
-    let available = (nb.data_length() as usize).saturating_sub(offset).min(bytes);
-    for mdl in raw::mdls(nb.current_mdl()).unwrap_or_default() {
-        let count = Mdl::at(mdl).map_or(0, |mdl| mdl.byte_count() as usize);
-        let lead = skip.min(count);
-        skip -= lead;
-        let take = (count - lead).min(available - copied.bytes.len());
-        if take == 0 {
-            continue;
-        }
-        let from = raw::mdl_data(mdl).wrapping_add(lead);
-        let start = copied.bytes.len();
-        copied.bytes.resize(start + take, 0);
-        if let Some(into) = copied.bytes.get_mut(start..) {
-            raw::read_bytes(from, into);
-        }
-        copied.sources.push(from);
+/// Moves bytes on the driver's behalf, as far as both lists of parts go: how many. Judged and counted as the driver's
+/// own touches (V16).
+fn move_parts(to: &[(*mut u8, usize)], from: &[(*mut u8, usize)]) -> usize {
+    let (mut to, mut from) = (to.iter().copied(), from.iter().copied());
+    let (mut into, mut out_of) = (to.next(), from.next());
+    let mut moved = 0;
+    while let (Some((target, room)), Some((source, bytes))) = (into, out_of) {
+        let now = room.min(bytes);
+        let (read, write) = (touch::read_at(source, now), touch::write_at(target, now));
+        kernel().memory.count_move(&read, &write, now);
+        // SAFETY: both were checked; where they are no spans, the driver says that it may read and write there.
+        unsafe { write.address.copy_from(read.address, now) };
+        moved += now;
+        into = if now < room { Some((target.wrapping_add(now), room - now)) } else { to.next() };
+        out_of = if now < bytes { Some((source.wrapping_add(now), bytes - now)) } else { from.next() };
     }
-    copied
+    moved
 }
 
-/// What NDIS reads on the driver's behalf has to be the driver's to read (V16).
-fn touch_payload(sources: &[*const u8]) {
-    sources.iter().for_each(|source| raw::touch(*source));
-}
-
+/// NdisCopyFromNetBufferToNetBuffer: offsets count from the current data. Stops where either NB's MDLs end.
 pub(super) unsafe extern "efiapi" fn copy(
     to: *mut NET_BUFFER,
     to_offset: u32,
@@ -291,23 +276,10 @@ pub(super) unsafe extern "efiapi" fn copy(
         raw::write(copied, 0);
         return NDIS_STATUS_RESOURCES;
     }
-    let source = copy_out(from, from_offset as usize, bytes as usize);
-    touch_payload(&source.sources);
-    let mut left = source.bytes.as_slice();
-    let mut skip = to.current_mdl_offset() as usize + to_offset as usize;
-    for mdl in raw::mdls(to.current_mdl()).unwrap_or_default() {
-        let count = Mdl::at(mdl).map_or(0, |mdl| mdl.byte_count() as usize);
-        let lead = skip.min(count);
-        skip -= lead;
-        let (now, later) = left.split_at((count - lead).min(left.len()));
-        left = later;
-        if !now.is_empty() {
-            let at = raw::mdl_data(mdl).wrapping_add(lead);
-            raw::touch(at);
-            raw::write_bytes(at, now);
-        }
-    }
-    raw::write(copied, (source.bytes.len() - left.len()) as u32);
+    let available = from.data_length().saturating_sub(from_offset).min(bytes) as usize;
+    let source = parts(from.current_mdl(), (from.current_mdl_offset() + from_offset) as usize, available);
+    let target = parts(to.current_mdl(), (to.current_mdl_offset() + to_offset) as usize, available);
+    raw::write(copied, move_parts(&target, &source) as u32);
     NDIS_STATUS_SUCCESS
 }
 
@@ -324,16 +296,6 @@ pub(super) unsafe extern "efiapi" fn physical_count(nb: *mut NET_BUFFER) -> u32 
     enter("NdisQueryNetBufferPhysicalCount");
     raw::touch(nb);
     let Some(view) = Nb::at(nb) else { return 0 };
-    let (mut skip, mut left) = (view.current_mdl_offset() as usize, view.data_length() as usize);
-    let mut pages = 0;
-    for mdl in raw::mdls(view.current_mdl()).unwrap_or_default() {
-        let count = Mdl::at(mdl).map_or(0, |mdl| mdl.byte_count() as usize);
-        let lead = skip.min(count);
-        skip -= lead;
-        let take = (count - lead).min(left);
-        left -= take;
-        let start = (raw::mdl_data(mdl).addr() + lead) % PAGE;
-        pages += if take == 0 { 0 } else { (start + take).div_ceil(PAGE) };
-    }
-    pages as u32
+    let parts = parts(view.current_mdl(), view.current_mdl_offset() as usize, view.data_length() as usize);
+    parts.iter().map(|(start, bytes)| (start.addr() % PAGE + bytes).div_ceil(PAGE) as u32).sum()
 }

@@ -407,7 +407,8 @@ pub(super) unsafe extern "efiapi" fn allocate_clone(
         return std::ptr::null_mut();
     }
     let nbs: Vec<_> = raw::nbs(source).unwrap_or_default().into_iter().filter_map(Nb::at).collect();
-    let chains: Vec<Vec<(*mut u8, usize)>> = nbs.iter().map(|nb| used_buffers(*nb)).collect();
+    let chains: Vec<Vec<(*mut u8, usize)>> =
+        nbs.iter().map(|nb| raw::parts(nb.mdl_chain(), nb.data_offset() as usize, nb.data_length() as usize)).collect();
     let mdl_bytes: usize = chains.iter().flatten().map(|(at, bytes)| size_of_mdl(at.addr(), *bytes) + ALIGNMENT).sum();
     let nb_bytes = nbs.len() * (size_of::<NET_BUFFER>() + ALIGNMENT);
     let mut parts = Parts::new(size_of::<NET_BUFFER_LIST>() + nb_bytes + mdl_bytes);
@@ -446,23 +447,6 @@ pub(super) unsafe extern "efiapi" fn allocate_clone(
     let driver = thread::current_driver().unwrap_or(LAB);
     kernel().ndis.ledger.enter_allocated(nbl, parts.span, driver, FUNCTION);
     nbl
-}
-
-/// The parts of an NB's MDLs that hold its used data.
-fn used_buffers(nb: Nb) -> Vec<(*mut u8, usize)> {
-    let (mut skip, mut left) = (nb.data_offset() as usize, nb.data_length() as usize);
-    let mut buffers = Vec::new();
-    for mdl in raw::mdls(nb.mdl_chain()).unwrap_or_default() {
-        let count = Mdl::at(mdl).map_or(0, |mdl| mdl.byte_count() as usize);
-        let lead = skip.min(count);
-        skip -= lead;
-        let bytes = (count - lead).min(left);
-        left -= bytes;
-        if bytes > 0 {
-            buffers.push((raw::mdl_data(mdl).wrapping_add(lead), bytes));
-        }
-    }
-    buffers
 }
 
 pub(super) unsafe extern "efiapi" fn free_clone(clone: *mut NET_BUFFER_LIST, _flags: u32) {

@@ -176,40 +176,63 @@ pub fn mdls(head: *mut MDL) -> Result<Vec<*mut MDL>, Endless> {
     follow(head, |mdl| Mdl::at(mdl).map_or(std::ptr::null_mut(), Mdl::next))
 }
 
-/// The used data of an NB, read along its MDL chain; or what is wrong with the NB.
-pub fn frame(nb: Nb) -> Result<Vec<u8>, String> {
-    let mdls = mdls(nb.mdl_chain()).map_err(|Endless| "its MDL chain has no end".to_owned())?;
-    let (mut skip, length) = (nb.data_offset() as usize, nb.data_length() as usize);
-    let mut bytes = Vec::with_capacity(length);
-    let mut current_found = length == 0;
-    for mdl in mdls {
-        let Some(view) = Mdl::at(mdl) else { break };
-        let count = view.byte_count() as usize;
-        if !current_found && mdl == nb.current_mdl() {
-            current_found = nb.current_mdl_offset() as usize == skip && skip <= count;
+/// Where `length` bytes lie that start `skip` bytes into an MDL chain: (driver's address, bytes) of each part that is
+/// not empty. Fewer bytes where the chain ends.
+pub fn parts(chain: *mut MDL, skip: usize, length: usize) -> Vec<(*mut u8, usize)> {
+    let (mut skip, mut left) = (skip, length);
+    let mut parts = Vec::new();
+    for mdl in mdls(chain).unwrap_or_default() {
+        let count = Mdl::at(mdl).map_or(0, |mdl| mdl.byte_count() as usize);
+        let lead = skip.min(count);
+        skip -= lead;
+        let take = (count - lead).min(left);
+        left -= take;
+        if take > 0 {
+            parts.push((mdl_data(mdl).wrapping_add(lead), take));
         }
-        if skip >= count {
-            skip -= count;
-            continue;
-        }
-        let take = (count - skip).min(length - bytes.len());
-        let start = bytes.len();
-        bytes.resize(start + take, 0);
-        if let Some(into) = bytes.get_mut(start..) {
-            read_bytes(mdl_data(mdl).wrapping_add(skip), into);
-        }
-        skip = 0;
-        if bytes.len() == length {
+        if left == 0 {
             break;
         }
     }
-    if bytes.len() < length {
-        return Err(format!("DataLength is {length}, its MDL chain holds {}", bytes.len()));
+    parts
+}
+
+/// The used data of an NB, read along its MDL chain; or what is wrong with the NB.
+pub fn frame(nb: Nb) -> Result<Vec<u8>, String> {
+    if mdls(nb.mdl_chain()).is_err() {
+        return Err("its MDL chain has no end".to_owned());
     }
-    if !current_found {
-        return Err(format!("CurrentMdl and CurrentMdlOffset do not agree with DataOffset {}", nb.data_offset()));
+    let (offset, length) = (nb.data_offset() as usize, nb.data_length() as usize);
+    let parts = parts(nb.mdl_chain(), offset, length);
+    let found: usize = parts.iter().map(|(_, bytes)| bytes).sum();
+    if found < length {
+        return Err(format!("DataLength is {length}, its MDL chain holds {found}"));
+    }
+    if !current_agrees(nb) {
+        return Err(format!("CurrentMdl and CurrentMdlOffset do not agree with DataOffset {offset}"));
+    }
+    let mut bytes = vec![0; length];
+    let mut rest = bytes.as_mut_slice();
+    for (from, count) in parts {
+        let (now, later) = rest.split_at_mut(count);
+        read_bytes(from, now);
+        rest = later;
     }
     Ok(bytes)
+}
+
+/// Whether `CurrentMdl` and `CurrentMdlOffset` say where `DataOffset` lies. Between two MDLs it lies in both.
+fn current_agrees(nb: Nb) -> bool {
+    let mut before = 0;
+    for mdl in mdls(nb.mdl_chain()).unwrap_or_default() {
+        let count = Mdl::at(mdl).map_or(0, Mdl::byte_count);
+        if mdl == nb.current_mdl() {
+            let offset = nb.current_mdl_offset();
+            return offset <= count && before + offset == nb.data_offset();
+        }
+        before += count;
+    }
+    nb.mdl_chain().is_null() && nb.data_length() == 0
 }
 
 #[cfg(test)]

@@ -1,0 +1,157 @@
+//! Replay: each frame of a capture goes down as a send and up as a receive, through the driver, which is captured from
+//! meanwhile. What comes out at the ends and what was captured has to be what went in, byte for byte.
+//!
+//! In slow mode, so that the lab itself counts what the driver copies; after each list no 16 bytes of a payload may
+//! lie in memory of the driver's own.
+
+use std::{path::Path, sync::Arc};
+
+use anyhow::{Result, ensure};
+use nblease_ndis::sys::NDIS_RECEIVE_FLAGS_RESOURCES;
+use rand::{Rng as _, rngs::SmallRng};
+
+use super::{
+    capture::{Capture, Captured},
+    traffic::Ends,
+};
+use crate::{
+    kernel::{DriverId, kernel},
+    lab::Lab,
+    ndis::{Adapter, AdapterConfig, Frame, Oob, RecvNbl, SendNbl, frame::take_vlan},
+    sync::lock,
+};
+
+/// Most frames in one call.
+const MAX_LIST: usize = 6;
+/// Most bytes of a frame's record besides the frame, and of a tag that is put back.
+const SNAPLEN_SLACK: u32 = 64;
+
+/// What replays came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Replayed {
+    /// Frames of the captures; each went both ways.
+    pub frames: u64,
+    /// Payload bytes that readers got.
+    pub delivered: u64,
+    /// Payload bytes that the driver copied for that.
+    pub copied: u64,
+}
+
+impl Replayed {
+    /// Payload bytes copied over payload bytes delivered.
+    pub fn copies_per_frame(&self) -> f64 {
+        if self.delivered == 0 { 0.0 } else { self.copied as f64 / self.delivered as f64 }
+    }
+
+    /// Adds another one.
+    pub fn add(&mut self, other: Self) {
+        self.frames += other.frames;
+        self.delivered += other.delivered;
+        self.copied += other.copied;
+    }
+}
+
+/// Replays `frames` through the driver at `driver` in a lab in slow mode: what it came to, and a capture file.
+///
+/// # Errors
+/// What differs, or was left in the driver's memory.
+pub fn run(lab: &Lab, driver: &Path, frames: &[Vec<u8>]) -> Result<(Replayed, Vec<u8>)> {
+    let driver = lab.run(driver)?;
+    let adapter = lab.adapter(AdapterConfig::default());
+    kernel().sched.pump();
+    let ends = Ends::watch(&adapter);
+    let longest = frames.iter().map(Vec::len).max().unwrap_or_default() as u32;
+    let mut capture = Capture::start(&[&adapter], longest + SNAPLEN_SLACK)?;
+    capture.collect()?;
+    kernel().memory.reset_counts();
+    let mut delivered = 0;
+    let mut left = frames;
+    while !left.is_empty() {
+        let count = kernel().rng().random_range(1..=MAX_LIST).min(left.len());
+        let (now, later) = left.split_at(count);
+        left = later;
+        for sent in [true, false] {
+            delivered += if sent { send(&adapter, &ends, now) } else { receive(&adapter, &ends, now) };
+            capture.collect()?;
+            nothing_left_behind(driver, now)?;
+        }
+    }
+    let counts = kernel().memory.counts();
+    compare(&ends, &capture, frames)?;
+    ensure!(counts.payload_written == 0, "the driver wrote {} bytes of payload", counts.payload_written);
+    ensure!(
+        counts.payload_to_read_buffer <= delivered,
+        "{} bytes of payload went into reads, {delivered} were delivered",
+        counts.payload_to_read_buffer
+    );
+    // What did not go straight into a read was copied at least twice.
+    let copied = counts.payload_to_read_buffer + 2 * (delivered - counts.payload_to_read_buffer);
+    let file = capture.pcapng();
+    capture.stop();
+    kernel().sched.pump();
+    ensure!(lab.unload(driver), "the driver does not unload");
+    Ok((Replayed { frames: frames.len() as u64, delivered, copied }, file))
+}
+
+/// A frame and its tag: in the frame, or for most tagged ones out of band, as a card does it.
+fn dress(rng: &mut SmallRng, wire: &[u8]) -> (Frame, Oob) {
+    let (mut bytes, mut oob) = (wire.to_vec(), Oob::default());
+    if rng.random_bool(0.8) {
+        if let Some(tci) = take_vlan(&mut bytes) {
+            oob.set_vlan(tci);
+        }
+    }
+    (Frame::new(bytes), oob)
+}
+
+/// Sends frames in one list, several in an NBL where their OOB is alike: bytes of payload.
+fn send(adapter: &Arc<Adapter>, ends: &Ends, wire: &[Vec<u8>]) -> u64 {
+    let mut sends: Vec<SendNbl> = Vec::new();
+    let mut bytes = 0;
+    for frame in wire {
+        let rng = &mut *kernel().rng();
+        let (frame, oob) = dress(rng, frame);
+        bytes += frame.bytes.len() as u64;
+        match sends.last_mut() {
+            Some(last) if last.oob == oob && rng.random_bool(0.6) => last.frames.push(frame),
+            _ => sends.push(SendNbl { frames: vec![frame], oob, nbl_flags: 0 }),
+        }
+    }
+    lock(&ends.sent).extend_from_slice(wire);
+    adapter.send(&sends, 0);
+    bytes
+}
+
+/// Indicates frames in one list, some lists with RESOURCES: bytes of payload.
+fn receive(adapter: &Arc<Adapter>, ends: &Ends, wire: &[Vec<u8>]) -> u64 {
+    let (receives, resources) = {
+        let rng = &mut *kernel().rng();
+        let dressed: Vec<_> = wire.iter().map(|frame| dress(rng, frame)).collect();
+        let receives = dressed.into_iter().map(|(frame, oob)| RecvNbl { oob, ..RecvNbl::new(frame) });
+        (receives.collect::<Vec<_>>(), rng.random_bool(0.2))
+    };
+    lock(&ends.indicated).extend_from_slice(wire);
+    adapter.receive(&receives, if resources { NDIS_RECEIVE_FLAGS_RESOURCES } else { 0 });
+    receives.iter().map(|receive| receive.frame.bytes.len() as u64).sum()
+}
+
+fn nothing_left_behind(driver: DriverId, frames: &[Vec<u8>]) -> Result<()> {
+    for frame in frames {
+        let found = kernel().memory.find_in_driver(frame, driver);
+        ensure!(found.is_none(), "a frame's payload lies in {}", found.unwrap_or_default());
+    }
+    Ok(())
+}
+
+fn compare(ends: &Ends, capture: &Capture, frames: &[Vec<u8>]) -> Result<()> {
+    ends.compare().map_err(anyhow::Error::msg)?;
+    ensure!(capture.lost() == 0, "{} frames were lost for the capture", capture.lost());
+    let both = frames.iter().flat_map(|frame| [true, false].map(|sent| Captured { sent, bytes: frame.clone() }));
+    let (mut expected, mut captured): (Vec<_>, Vec<_>) = (both.collect(), capture.frames().to_vec());
+    expected.sort();
+    captured.sort();
+    ensure!(captured.len() == expected.len(), "{} of {} frames were captured", captured.len(), expected.len());
+    let differs = expected.iter().zip(&captured).position(|(a, b)| a != b);
+    ensure!(differs.is_none(), "captured frames are not what went through");
+    Ok(())
+}
