@@ -242,6 +242,14 @@ impl<W: Word> ReadSlot<W> {
         self.close_if(|state| state.epoch == ticket.0)
     }
 
+    /// Closes whatever read is open and has something in it: the end of a batch, for a reader that
+    /// wants it at once. A read that another processor has only just opened stays open. `None` as
+    /// for [`close`](Self::close), and where nothing was closed.
+    pub fn close_filled(&self) -> Option<Finished<'_, W>> {
+        // Of another opening the capacity can only be if the state is too, which is then not replaced.
+        self.close_if(|state| self.capacity.get() != u64::from(state.free))
+    }
+
     /// Closes whatever read is open, as when its handle is closed. `None` as for
     /// [`close`](Self::close), and where no read is open.
     pub fn close_any(&self) -> Option<Finished<'_, W>> {

@@ -313,6 +313,30 @@ fn what_comes_late_closes_no_other_read() {
     assert_eq!(slot.close(second).unwrap().bytes, 4);
 }
 
+/// Two processors deliver at once, each closing what is filled after its record.
+#[test]
+fn the_end_of_a_batch_closes_no_empty_read() {
+    explore(4, || {
+        let active = Arc::new(Active::new(2));
+        active.open(active.slot.acquire().unwrap(), 0);
+        let batch = |active: &Active| {
+            let mut tally = write_one(active, 4, true);
+            if let Some(finished) = active.slot.close_filled() {
+                tally.finished.push(active.take(&finished));
+                active.open(finished.owner, 0);
+            }
+            tally
+        };
+        let other = active.clone();
+        let thread = thread::spawn(move || batch(&other));
+        let tallies = [batch(&active), thread.join().unwrap()];
+        let finished: Vec<_> = tallies.iter().flat_map(|tally| &tally.finished).collect();
+        assert!(finished.iter().all(|bytes| **bytes != 0), "{finished:?}");
+        let written: u32 = tallies.iter().map(|tally| tally.written).sum();
+        assert_eq!(finished.into_iter().sum::<u32>(), written);
+    });
+}
+
 #[test]
 fn a_closed_read_takes_nothing_more_and_ends_with_its_last_writer() {
     let slot = ReadSlot::new();
