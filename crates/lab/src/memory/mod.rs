@@ -16,7 +16,7 @@ pub use counts::Counts;
 pub use map::{PAGE, Protection};
 pub use span::{Access, Kind, Span};
 
-use crate::{judge::rule, kernel::kernel, sync::lock};
+use crate::{judge::rule, kernel::kernel, sync::lock, wdf};
 use counts::Counters;
 
 /// The kernel's memory model.
@@ -57,6 +57,9 @@ impl Memory {
     pub fn describe(&self, address: usize) -> String {
         if self.is_user(address) {
             return format!("{address:#x}, an address of a user program");
+        }
+        if let Some(handle) = wdf::describe_handle(address) {
+            return handle;
         }
         let Some(record) = span::arena().find(address) else {
             return self.pool.describe(address).unwrap_or_else(|| kernel().describe_address(address));

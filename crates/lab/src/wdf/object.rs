@@ -359,7 +359,16 @@ impl State {
     /// What a handle was that names nothing any more.
     fn kind_of_dead(&self, handle: Handle) -> Option<Kind> {
         let number = (handle & 0xFF_FFFF_FFFF) >> 4;
-        let plain = handle.is_multiple_of(16) && handle >> 45 == BASE >> 45 && (1..=self.issued).contains(&number);
-        plain.then(|| Kind::from_number((handle >> 40) & 0x1F)).flatten()
+        kind_of(handle).filter(|_| handle.is_multiple_of(16) && (1..=self.issued).contains(&number))
     }
+}
+
+/// The kind that an address in the room of the handles stands for.
+fn kind_of(address: usize) -> Option<Kind> {
+    (address >> 45 == BASE >> 45).then(|| Kind::from_number((address >> 40) & 0x1F)).flatten()
+}
+
+/// What an address is called that a driver took for memory and is in the room of the handles.
+pub(crate) fn describe_handle(address: usize) -> Option<String> {
+    kind_of(address).map(|kind| format!("{address:#x}, a {}, which is a handle and no address", kind.name()))
 }

@@ -427,6 +427,14 @@ fn handles_are_what_they_say_and_are_not_used_after_their_end() {
                 // SAFETY: the function looks at its first argument first.
                 unsafe { crate::wdf::queue_state::start(std::ptr::null_mut(), std::ptr::null_mut()) };
             }),
+            ("BUGCHECK", "a WDFDEVICE, which is a handle and no address", || {
+                let _sample = sample(Plan::default());
+                as_driver(|| {
+                    let device: *const u64 = std::ptr::with_exposed_provenance(get(&DEVICE));
+                    // SAFETY: none: this faults, and that is the test.
+                    unsafe { device.read_volatile() }
+                });
+            }),
             ("BUGCHECK", "the lab does not model WdfUsbTargetDeviceCreate", || {
                 let _sample = sample(Plan::default());
                 as_driver(|| wdf("WdfUsbTargetDeviceCreate", &[1]));
