@@ -14,6 +14,7 @@ use std::{
 };
 
 use nblease_ndis::sys;
+use rand::Rng as _;
 
 use super::{
     as_pointer, device, event,
@@ -24,7 +25,7 @@ use super::{
 use crate::{
     io::{self, Irp, Major, status},
     kernel::{DriverId, kernel},
-    thread::{self, PASSIVE_LEVEL},
+    thread::{self, DISPATCH_LEVEL, PASSIVE_LEVEL},
 };
 
 /// EvtIoQueueState.
@@ -304,7 +305,7 @@ pub(crate) fn dispatch(queue_handle: Handle) {
         let step = next(&mut state(), queue_handle);
         match step {
             Step::Cancel(request, callback) => {
-                event(driver, "EvtRequestCancel", || {
+                thread::call_driver(driver, "EvtRequestCancel", cancel_irql(), || {
                     // SAFETY: the driver gave it for this request, which is live until it completes it.
                     unsafe { callback(as_pointer(request)) };
                 });
@@ -328,6 +329,11 @@ pub(crate) fn dispatch(queue_handle: Handle) {
             }
         }
     }
+}
+
+/// EvtRequestCancel is called at up to DISPATCH_LEVEL: where the caller's own is lower, the seed chooses.
+fn cancel_irql() -> u8 {
+    if kernel().rng().random() { DISPATCH_LEVEL } else { thread::irql() }
 }
 
 fn deferred(queue_handle: Handle) {
