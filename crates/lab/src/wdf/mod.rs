@@ -2,10 +2,10 @@
 //!
 //! Semantics after the open source of the framework (microsoft/Windows-Driver-Frameworks, src/framework/shared and
 //! src/framework/kmdf), with the checks of its verifier always on, and after the DDI pages. The functions are called by
-//! the driver through the table that binding hands out ([`table`]): `win64`, first argument the driver's globals. IRQL
-//! limits are those of [`irql`] (V45). A function that the lab does not model ends the run by name.
+//! the driver through the table that binding hands out (`table`): `win64`, first argument the driver's globals. IRQL
+//! limits are those of `irql` (V45). A function that the lab does not model ends the run by name.
 //!
-//! All state is behind one mutex ([`state`]), never held while the driver or the I/O manager is called.
+//! All state is behind one mutex (`state`), never held while the driver or the I/O manager is called.
 
 mod attributes;
 mod binding;
