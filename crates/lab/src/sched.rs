@@ -31,6 +31,9 @@ mod tests;
 /// How long a wait without a limit may last on the real clock before it counts as a hang (V04).
 const HANG: Duration = Duration::from_mins(1);
 
+/// How long [`Sched::pump`] waits on the real clock: under traffic there may always be something queued.
+const SETTLING_NS: u64 = 2_000_000_000;
+
 /// A DPC's or work item's routine.
 pub type Routine = Box<dyn FnOnce() + Send>;
 /// A timer's routine.
@@ -79,6 +82,11 @@ struct Timer {
 }
 
 impl State {
+    /// Nothing is queued or running.
+    fn is_idle(&self) -> bool {
+        self.dpcs.is_empty() && self.dpcs_running == 0 && self.work.is_empty() && self.work_running == 0
+    }
+
     fn next_id(&mut self) -> u64 {
         self.last_id += 1;
         self.last_id
@@ -293,10 +301,15 @@ impl Sched {
         self.run_dpc() || self.run_timer() || self.run_work()
     }
 
-    /// Virtual: runs all that is due now. Real: the threads do. Runs things.
+    /// Virtual: runs all that is due now. Real: waits until the threads did, for a while at most, unless it is one of
+    /// them that calls. Runs things.
     pub fn pump(&self) {
-        if kernel().clock.mode() == Mode::Virtual {
-            while self.step() {}
+        match kernel().clock.mode() {
+            Mode::Virtual => while self.step() {},
+            Mode::Real if real::is_own_thread() => {}
+            Mode::Real => {
+                self.wait_until("what is queued", Some(SETTLING_NS), &mut || lock(&self.state).is_idle());
+            }
         }
     }
 

@@ -1,6 +1,6 @@
 //! The threads of real mode: one for DPCs, one for timers, and workers as they are needed.
 
-use std::{sync::MutexGuard, time::Duration};
+use std::{cell::Cell, sync::MutexGuard, time::Duration};
 
 use super::{Sched, State};
 use crate::{kernel::kernel, sync::lock};
@@ -46,10 +46,23 @@ pub(super) fn start(state: &mut State, need: Need) {
     }
 }
 
+thread_local! {
+    static OWN: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether this is one of these threads.
+pub(super) fn is_own_thread() -> bool {
+    OWN.get()
+}
+
 fn spawn(name: &str, run: fn(&'static Sched)) {
     let sched = &kernel().sched;
     let builder = std::thread::Builder::new().name(name.to_owned());
-    builder.spawn(move || run(sched)).expect("a thread for the lab");
+    let body = move || {
+        OWN.set(true);
+        run(sched);
+    };
+    builder.spawn(body).expect("a thread for the lab");
 }
 
 impl Sched {

@@ -179,6 +179,25 @@ fn threads_run_what_is_queued_on_the_real_clock() {
 }
 
 #[test]
+fn pumping_on_the_real_clock_waits_for_what_is_queued() {
+    let _serial = one_at_a_time();
+    let sched = &Kernel::install(Mode::Real, 1).sched;
+    let done = Arc::new(AtomicUsize::new(0));
+    for _ in 0..20 {
+        let done = done.clone();
+        sched.queue_work(Box::new(move || {
+            // A worker that pumps does not wait for itself.
+            kernel().sched.pump();
+            let last = done.clone();
+            kernel().sched.queue_dpc(DRIVER, Box::new(move || drop(last.fetch_add(1, Ordering::SeqCst))));
+        }));
+    }
+    sched.pump();
+    assert_eq!(done.load(Ordering::SeqCst), 20);
+    sched.stop();
+}
+
+#[test]
 fn a_wait_on_the_real_clock_sees_each_change() {
     let _serial = one_at_a_time();
     let sched = &Kernel::install(Mode::Real, 1).sched;
