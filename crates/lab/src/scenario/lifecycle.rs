@@ -9,12 +9,21 @@ use nblease_ndis::sys::{
 };
 use rand::Rng as _;
 
-use super::traffic::{self, Ends};
+use super::{
+    settle,
+    traffic::{self, Ends},
+};
 use crate::{
+    clock::Mode,
     kernel::kernel,
     lab::Lab,
     ndis::{Adapter, AdapterConfig, Event, Frame, OidKind, SendNbl},
 };
+
+/// Threads that send and receive at a time, on the real clock.
+const STORM_THREADS: u8 = 4;
+/// How often the stack is paused meanwhile.
+const STORM_PAUSES: usize = 5;
 
 /// What a life is like.
 #[derive(Clone, Debug)]
@@ -48,6 +57,13 @@ pub fn run(lab: &Lab, life: &Lifecycle) -> Result<usize> {
         pause_round(&adapter);
     }
     let second = lab.adapter(AdapterConfig { name: "Ethernet 2".to_owned(), ..AdapterConfig::default() });
+    settle();
+    if kernel().clock.mode() == Mode::Real {
+        let through = storm_round(&second, life.rounds);
+        if life.transparent {
+            through?;
+        }
+    }
     let second_ends = Ends::watch(&second);
     traffic_round(&second, &second_ends, life.rounds);
     second.unplug();
@@ -67,24 +83,32 @@ pub fn run(lab: &Lab, life: &Lifecycle) -> Result<usize> {
     Ok(ends.frames() + second_ends.frames())
 }
 
-/// Lets run what is queued.
-fn settle() {
-    kernel().sched.pump();
-}
-
 fn traffic_round(adapter: &Arc<Adapter>, ends: &Ends, rounds: usize) {
     for _ in 0..rounds {
         let send = kernel().rng().random_bool(0.5);
-        if send {
-            traffic::send_some(adapter, ends);
-        } else {
-            traffic::receive_some(adapter, ends);
-        }
+        let taken = if send { traffic::send_some(adapter, ends, 0) } else { traffic::receive_some(adapter, ends, 0) };
+        assert!(taken, "the stack runs");
         if kernel().rng().random_bool(0.3) {
             settle();
         }
     }
     settle();
+}
+
+/// Traffic from several threads, while the stack is paused and restarted.
+fn storm_round(adapter: &Arc<Adapter>, rounds: usize) -> Result<()> {
+    let ends = Ends::watch(adapter);
+    traffic::storm(adapter, &ends, STORM_THREADS, rounds, || {
+        for _ in 0..STORM_PAUSES {
+            adapter.pause();
+            adapter.restart();
+        }
+    });
+    settle();
+    // All packets are home when it is paused.
+    adapter.pause();
+    adapter.restart();
+    ends.compare_paused().map_err(anyhow::Error::msg)
 }
 
 /// OIDs down every path, status and events through the stack.

@@ -5,3 +5,15 @@ pub mod lifecycle;
 pub mod live;
 pub mod replay;
 pub mod traffic;
+
+use crate::{clock::Mode, kernel::kernel};
+
+/// Lets run what is queued, to its end.
+pub fn settle() {
+    let sched = &kernel().sched;
+    sched.pump();
+    if kernel().clock.mode() == Mode::Real {
+        sched.wait_until("queued work", None, &mut || sched.work_pending() == 0);
+        sched.flush_dpcs();
+    }
+}

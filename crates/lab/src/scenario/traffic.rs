@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use nblease_ndis::sys::NDIS_RECEIVE_FLAGS_RESOURCES;
+use nblease_ndis::sys::{NDIS_NBL_FLAGS_RECV_READ_ONLY, NDIS_NBL_FLAGS_SEND_READ_ONLY, NDIS_RECEIVE_FLAGS_RESOURCES};
 use rand::{Rng as _, rngs::SmallRng};
 
 use crate::{
@@ -46,6 +46,20 @@ impl Ends {
         compare("received", &lock(&self.indicated), &lock(&self.reached_protocol))
     }
 
+    /// As [`Self::compare`], where the stack was paused meanwhile: a filter that is not Running may return receives.
+    ///
+    /// # Errors
+    /// What differs.
+    pub fn compare_paused(&self) -> Result<(), String> {
+        compare("sent", &lock(&self.sent), &lock(&self.reached_miniport))?;
+        let (before, after) = (by_flow(&lock(&self.indicated)), by_flow(&lock(&self.reached_protocol)));
+        let mut before = before.iter();
+        match after.iter().find(|frame| !before.any(|other| other == *frame)) {
+            Some(_) => Err("a received frame came through changed or out of order".to_owned()),
+            None => Ok(()),
+        }
+    }
+
     /// Frames that went in, both ways.
     pub fn frames(&self) -> usize {
         lock(&self.sent).len() + lock(&self.indicated).len()
@@ -56,26 +70,29 @@ fn keep(into: &Mutex<Vec<Vec<u8>>>, frames: &[Arrived]) {
     lock(into).extend(frames.iter().map(Arrived::on_the_wire));
 }
 
+/// A stable sort by flow: frames of one flow stay in order.
+fn by_flow(frames: &[Vec<u8>]) -> Vec<Vec<u8>> {
+    let mut frames = frames.to_vec();
+    frames.sort_by_key(|frame| flow(frame));
+    frames
+}
+
 fn compare(way: &str, before: &[Vec<u8>], after: &[Vec<u8>]) -> Result<(), String> {
     if before.len() != after.len() {
         return Err(format!("{} frames were {way}, {} came through", before.len(), after.len()));
     }
-    // A stable sort by flow: frames of one flow stay in order.
-    let by_flow = |frames: &[Vec<u8>]| {
-        let mut frames = frames.to_vec();
-        frames.sort_by_key(|frame| flow(frame));
-        frames
-    };
     let (before, after) = (by_flow(before), by_flow(after));
-    let differs = before.iter().zip(&after).position(|(a, b)| a != b);
-    match differs {
+    match before.iter().zip(&after).position(|(a, b)| a != b) {
         Some(at) => Err(format!("frame {at} of those {way} (by flow) came through changed or out of order")),
         None => Ok(()),
     }
 }
 
-/// A frame of any kind.
-pub fn frame(rng: &mut SmallRng) -> Vec<u8> {
+/// Talkers whose frames one thread makes: few, so that the order within a flow is tested.
+const TALKERS: u8 = 3;
+
+/// A frame of any kind, of a flow of the thread's own.
+pub fn frame(rng: &mut SmallRng, thread: u8) -> Vec<u8> {
     let length = match rng.random_range(0..10) {
         0 => rng.random_range(14..60),
         1 => rng.random_range(1514..LARGEST),
@@ -92,8 +109,7 @@ pub fn frame(rng: &mut SmallRng) -> Vec<u8> {
     if let Some(place) = bytes.get_mut(12..14) {
         place.copy_from_slice(&ether_type.to_be_bytes());
     }
-    // Few flows, so that order within a flow is tested: the addresses and ports are drawn from a small set.
-    let talker = rng.random_range(0..3_u8);
+    let talker = thread * TALKERS + rng.random_range(0..TALKERS);
     for (at, byte) in bytes.iter_mut().enumerate() {
         match at {
             0..12 => *byte = 2 + talker,
@@ -122,45 +138,76 @@ fn on_the_wire(bytes: &[u8], oob: &Oob) -> Vec<u8> {
     bytes
 }
 
-/// One list of sends: up to 4 NBLs of up to 5 NBs.
-pub fn send_some(adapter: &Arc<Adapter>, ends: &Ends) {
+/// One list of sends: up to 4 NBLs of up to 5 NBs. Whether the stack took it.
+pub fn send_some(adapter: &Arc<Adapter>, ends: &Ends, thread: u8) -> bool {
     let sends: Vec<SendNbl> = {
         let rng = &mut *kernel().rng();
         let count = rng.random_range(1..=4);
-        (0..count).map(|_| a_send(rng)).collect()
+        (0..count).map(|_| a_send(rng, thread)).collect()
     };
-    let wire = sends.iter().flat_map(|send| send.frames.iter().map(|frame| on_the_wire(&frame.bytes, &send.oob)));
-    lock(&ends.sent).extend(wire);
-    assert!(adapter.send(&sends, 0), "the stack runs");
+    let taken = adapter.send(&sends, 0);
+    if taken {
+        let wire = sends.iter().flat_map(|send| send.frames.iter().map(|frame| on_the_wire(&frame.bytes, &send.oob)));
+        lock(&ends.sent).extend(wire);
+    }
+    taken
 }
 
 /// An NBL of up to 5 frames of one flow: as TCP/IP makes them.
-fn a_send(rng: &mut SmallRng) -> SendNbl {
-    let first = frame(rng);
+fn a_send(rng: &mut SmallRng, thread: u8) -> SendNbl {
+    let first = frame(rng, thread);
     let others = rng.random_range(0..5);
     let head = first.get(..58.min(first.len())).unwrap_or_default().to_vec();
     let mut frames = vec![Frame::new(first)];
     for _ in 0..others {
-        let mut next = frame(rng);
+        let mut next = frame(rng, thread);
         let shared = head.len().min(next.len());
         if let (Some(to), Some(from)) = (next.get_mut(..shared), head.get(..shared)) {
             to.copy_from_slice(from);
         }
         frames.push(Frame::new(next));
     }
-    SendNbl { frames, oob: oob(rng), nbl_flags: 0 }
+    let nbl_flags = if rng.random_bool(0.1) { NDIS_NBL_FLAGS_SEND_READ_ONLY } else { 0 };
+    SendNbl { frames, oob: oob(rng), nbl_flags }
 }
 
-/// One list of receives: up to 8 NBLs, some lists with RESOURCES.
-pub fn receive_some(adapter: &Arc<Adapter>, ends: &Ends) {
+/// One list of receives: up to 8 NBLs, some lists with RESOURCES. Whether the miniport indicated it.
+pub fn receive_some(adapter: &Arc<Adapter>, ends: &Ends, thread: u8) -> bool {
     let (receives, flags) = {
         let rng = &mut *kernel().rng();
         let count = rng.random_range(1..=8);
-        let one = |rng: &mut SmallRng| RecvNbl { oob: oob(rng), ..RecvNbl::new(Frame::new(frame(rng))) };
-        let receives: Vec<_> = (0..count).map(|_| one(rng)).collect();
+        let receives: Vec<_> = (0..count).map(|_| a_receive(rng, thread)).collect();
         (receives, if rng.random_bool(0.3) { NDIS_RECEIVE_FLAGS_RESOURCES } else { 0 })
     };
-    let wire = receives.iter().map(|receive| on_the_wire(&receive.frame.bytes, &receive.oob));
-    lock(&ends.indicated).extend(wire);
-    assert!(adapter.receive(&receives, flags), "the stack runs");
+    let taken = adapter.receive(&receives, flags);
+    if taken {
+        let wire = receives.iter().map(|receive| on_the_wire(&receive.frame.bytes, &receive.oob));
+        lock(&ends.indicated).extend(wire);
+    }
+    taken
+}
+
+fn a_receive(rng: &mut SmallRng, thread: u8) -> RecvNbl {
+    let nbl_flags = if rng.random_bool(0.1) { NDIS_NBL_FLAGS_RECV_READ_ONLY } else { 0 };
+    RecvNbl { frame: Frame::new(frame(rng, thread)), oob: oob(rng), nbl_flags }
+}
+
+/// Traffic of both directions from several threads at a time, `rounds` lists from each, while this thread does
+/// `meanwhile`.
+pub fn storm(adapter: &Arc<Adapter>, ends: &Ends, threads: u8, rounds: usize, meanwhile: impl FnOnce()) {
+    std::thread::scope(|scope| {
+        for thread in 0..threads {
+            scope.spawn(move || {
+                for round in 0..rounds {
+                    // Half of the threads send first: both directions are under way at any time.
+                    if (round + usize::from(thread)) % 2 == 0 {
+                        send_some(adapter, ends, thread);
+                    } else {
+                        receive_some(adapter, ends, thread);
+                    }
+                }
+            });
+        }
+        meanwhile();
+    });
 }
