@@ -214,7 +214,8 @@ impl Reader {
     /// The indication is over: a reader that asked for it gets what is there at once.
     pub fn end_batch(&self, done: &mut Completions) {
         if self.config.is_immediate() {
-            if let Some(finished) = self.slot.close_any() {
+            // Not one that another processor has just opened.
+            if let Some(finished) = self.slot.close_filled() {
                 self.finish_and_serve(finished, done);
             }
         }
@@ -225,8 +226,7 @@ impl Reader {
         let mut done = Completions::new();
         {
             let mut waiting = self.waiting.lock();
-            let ticket = waiting.active.as_ref().map(|(_, ticket)| *ticket);
-            if let Some(finished) = ticket.and_then(|ticket| self.slot.close(ticket)) {
+            if let Some(finished) = self.slot.close_filled() {
                 self.count(&ReaderStats { reads_timed_out: 1, ..ReaderStats::default() });
                 self.finish(&mut waiting, finished, &mut done);
                 self.serve(&mut waiting, &mut done);

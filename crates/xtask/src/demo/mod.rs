@@ -9,7 +9,7 @@ use std::{
     fs,
     io::{BufRead, BufReader},
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::{ChildStdout, Command, Stdio},
     thread::sleep,
     time::{Duration, Instant},
 };
@@ -58,7 +58,8 @@ fn live(driver: &Path, programs: &programs::Programs, folder: &Path) -> Result<S
     for old in [&socket, &report, &file] {
         let _ = fs::remove_file(old);
     }
-    let mut lab = start_lab(driver, programs, [&a, &b], &socket, &report)?;
+    // Its output stays open as long as it runs.
+    let (mut lab, _output) = start_lab(driver, programs, [&a, &b], &socket, &report)?;
     traffic::bring_up(&a, INTERFACE, true)?;
     traffic::bring_up(&b, INTERFACE, false)?;
 
@@ -120,7 +121,7 @@ fn start_lab(
     [a, b]: [&Host; 2],
     socket: &Path,
     report: &Path,
-) -> Result<Running> {
+) -> Result<(Running, BufReader<ChildStdout>)> {
     let mut command = Command::new(&programs.lab);
     command.arg("live").arg("--sys").arg(driver);
     command.arg("--upper").arg(format!("{}:{INTERFACE}", a.name));
@@ -129,10 +130,10 @@ fn start_lab(
     command.stdin(Stdio::null()).stdout(Stdio::piped());
     let mut lab = Running::start(&mut command)?;
     let output = lab.0.stdout.take().context("the lab's output")?;
-    let mut line = String::new();
-    BufReader::new(output).read_line(&mut line)?;
+    let (mut output, mut line) = (BufReader::new(output), String::new());
+    output.read_line(&mut line)?;
     ensure!(line.starts_with("ready"), "the lab did not start: {line}");
-    Ok(lab)
+    Ok((lab, output))
 }
 
 /// Starts the capture and waits until it has its adapter.

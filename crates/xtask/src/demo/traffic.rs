@@ -1,5 +1,5 @@
-//! Real programs that talk over the wire: a web server and its clients in both directions, DNS, ping, over IPv4, IPv6
-//! and a VLAN.
+//! Real programs that talk over the wire: a web server and its clients in both directions, DNS, ping, over IPv4 and IPv6,
+//! and tagged frames of VLANs.
 
 use std::{fs, path::Path};
 
@@ -9,29 +9,21 @@ use super::host::{Host, Running};
 
 /// Bytes of the file that is fetched in each direction.
 pub const FILE_BYTES: usize = 20 << 20;
-/// The VLAN of the tagged part.
-const VLAN: &str = "7";
-
-/// The addresses of a host: IPv4, IPv6, and IPv4 on the VLAN.
+/// The addresses of a host.
 struct Addresses {
     v4: &'static str,
     v6: &'static str,
-    vlan: &'static str,
 }
 
-const A: Addresses = Addresses { v4: "10.77.0.1", v6: "fd77::1", vlan: "10.77.7.1" };
-const B: Addresses = Addresses { v4: "10.77.0.2", v6: "fd77::2", vlan: "10.77.7.2" };
+const A: Addresses = Addresses { v4: "10.77.0.1", v6: "fd77::1" };
+const B: Addresses = Addresses { v4: "10.77.0.2", v6: "fd77::2" };
 
 /// Brings an interface up with IPv4 only: nothing is sent yet.
 pub fn bring_up(host: &Host, interface: &str, a: bool) -> Result<()> {
     let own = if a { A } else { B };
-    let tagged = format!("{interface}.{VLAN}");
     host.run(&["ip", "link", "set", "lo", "up"])?;
     host.run(&["ip", "link", "set", interface, "txqueuelen", "20000", "up"])?;
     host.run(&["ip", "addr", "add", &format!("{}/24", own.v4), "dev", interface])?;
-    host.run(&["ip", "link", "add", "link", interface, "name", &tagged, "type", "vlan", "id", VLAN])?;
-    host.run(&["ip", "link", "set", &tagged, "up"])?;
-    host.run(&["ip", "addr", "add", &format!("{}/24", own.vlan), "dev", &tagged])?;
     Ok(())
 }
 
@@ -44,7 +36,6 @@ fn add_v6(host: &Host, interface: &str, own: &Addresses) -> Result<()> {
 
 /// Ends what an interface says by itself, so that the last frame has been sent when this returns.
 pub fn quiesce(host: &Host, interface: &str) -> Result<()> {
-    host.run(&["ip", "link", "del", &format!("{interface}.{VLAN}")])?;
     host.set(&format!("ipv6/conf/{interface}/disable_ipv6"), "1")?;
     host.run(&["ip", "addr", "flush", "dev", interface])?;
     host.run(&["ip", "link", "set", interface, "arp", "off"])?;
@@ -59,33 +50,33 @@ pub fn run(folder: &Path, a: (&Host, &str), b: (&Host, &str)) -> Result<()> {
     fs::write(served.join("small"), contents(1 << 20))?;
     let dns = folder.join("dns.py");
     fs::write(&dns, include_str!("dns.py"))?;
-    let (served, dns) = (text(&served)?, text(&dns)?);
+    let vlan = folder.join("vlan.py");
+    fs::write(&vlan, include_str!("vlan.py"))?;
+    let (served, dns, vlan) = (text(&served)?, text(&dns)?, text(&vlan)?);
 
     add_v6(a.0, a.1, &A)?;
     add_v6(b.0, b.1, &B)?;
     let _servers = [
         web(b.0, served, B.v4)?,
         web(b.0, served, B.v6)?,
-        web(b.0, served, B.vlan)?,
         web(a.0, served, A.v4)?,
         b.0.start(&["python3", dns, "serve", B.v4])?,
         b.0.start(&["python3", dns, "serve", B.v6])?,
-        b.0.start(&["python3", dns, "serve", B.vlan])?,
+        b.0.start(&["python3", vlan, "echo", b.1])?,
     ];
     ping(a.0, B.v4, "56")?;
     ping(b.0, A.v4, "1472")?;
     ping(a.0, B.v6, "1000")?;
-    ping(a.0, B.vlan, "1400")?;
     // More than one frame holds: fragments.
     ping(a.0, B.v4, "6000")?;
 
     fetch(a.0, B.v4, "file", FILE_BYTES)?;
     fetch(b.0, A.v4, "file", FILE_BYTES)?;
     fetch(a.0, B.v6, "small", 1 << 20)?;
-    fetch(a.0, B.vlan, "small", 1 << 20)?;
-    for address in [B.v4, B.v6, B.vlan] {
+    for address in [B.v4, B.v6] {
         a.0.run(&["python3", dns, "ask", address, "200"])?;
     }
+    a.0.run(&["python3", vlan, "ask", a.1, "500"])?;
     Ok(())
 }
 
