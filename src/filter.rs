@@ -14,7 +14,7 @@ use nblease_abi::{
 use nblease_ndis::{
     FilterHandle, Status,
     chain::{Received, SendChain},
-    filter::{AttachParameters, Filter, RestartParameters},
+    filter::{AttachParameters, Filter, LinkState, RestartParameters, StatusIndication},
 };
 use nblease_wdf::{pool::PoolArc, rundown::Rundown};
 use zerocopy::FromZeros;
@@ -77,6 +77,26 @@ impl Filter for Module {
     fn receive(&self, received: Received<'_>) {
         self.receive_up(received);
     }
+
+    fn status(&self, indication: &StatusIndication<'_>) {
+        if let Some(link) = indication.link() {
+            self.adapter.update(|entry| set_link(entry, link));
+        }
+    }
+
+    fn oid_request(&self, passed: Result<(), Status>) {
+        self.adapter.count(&AdapterStats {
+            oids_forwarded: passed.is_ok().into(),
+            oids_failed: passed.is_err().into(),
+            ..AdapterStats::default()
+        });
+    }
+}
+
+/// The link as LIST_ADAPTERS tells it.
+fn set_link(entry: &mut AdapterEntry, link: LinkState) {
+    entry.media_connect = link.connect_state;
+    entry.link_speed = link.receive_speed;
 }
 
 /// The adapter as LIST_ADAPTERS tells it.
@@ -84,8 +104,7 @@ fn describe(parameters: &AttachParameters<'_>) -> AdapterEntry {
     let mut entry = AdapterEntry::new_zeroed();
     entry.net_luid = parameters.base_net_luid().Value;
     entry.if_index = parameters.base_if_index();
-    entry.link_speed = u64::MAX;
-    entry.media_connect = if parameters.is_connected() { 1 } else { 2 };
+    set_link(&mut entry, parameters.link());
     entry.set_mac(parameters.mac());
     entry.set_name(parameters.base_instance_name());
     entry.set_base_miniport(parameters.base_name());

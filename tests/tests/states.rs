@@ -1,7 +1,13 @@
 //! Adapters that pause, go and come back, and programs that die, under traffic.
 
 use nblease_abi::{configure::Configure, ioctl, stats::AdapterStats};
-use nblease_lab::ndis::{Adapter, AdapterConfig, frame::{Frame, SendNbl}};
+use nblease_lab::{
+    faults::{FaultKind, Plan},
+    ndis::{
+        Adapter, AdapterConfig, OidKind,
+        frame::{Frame, SendNbl},
+    },
+};
 use nblease_tests::{Program, READ, Rig, frame_bytes, receive_of, seen, send_of};
 
 #[test]
@@ -156,4 +162,36 @@ fn an_older_system_is_refused_at_entry() {
     assert_ne!(nblease_lab::nt::driver::start(rig.driver), 0);
     assert!(rig.kernel.judge.verdict().violations.is_empty());
     assert!(rig.kernel.memory.pool.live(rig.driver).is_empty());
+}
+
+#[test]
+fn oid_requests_and_the_link_are_passed_on_and_counted() {
+    let rig = Rig::start(9);
+    let adapter = rig.adapter("Ethernet");
+    let program = Program::open();
+    let entry = |program: &Program| {
+        let list = program.handle.ioctl(ioctl::IOCTL_LIST_ADAPTERS, &[], 4096).wait();
+        let (_, mut entries) = ioctl::AdapterList::parse(&list.data[..list.information]).expect("well-formed");
+        entries.next().expect("an adapter")
+    };
+    assert_eq!((entry(&program).media_connect, entry(&program).link_speed), (1, 1_000_000_000));
+    adapter.indicate_link(false);
+    rig.kernel.sched.pump();
+    assert_eq!(entry(&program).media_connect, 2);
+    adapter.indicate_link(true);
+    rig.kernel.sched.pump();
+    assert_eq!(entry(&program).media_connect, 1);
+
+    // OID_GEN_CURRENT_PACKET_FILTER
+    let before = program.stats().1[0].oids_forwarded;
+    let set = adapter.oid(OidKind::Set, 0x0001_010E, &1_u32.to_le_bytes());
+    assert_eq!(set.status, 0);
+    rig.kernel.faults.plan(Plan::All(FaultKind::Pool));
+    let failed = adapter.oid(OidKind::Set, 0x0001_010E, &1_u32.to_le_bytes());
+    rig.kernel.faults.plan(Plan::None);
+    let (_, adapters) = program.stats();
+    let lost = u64::from(failed.status != 0);
+    assert_eq!((adapters[0].oids_forwarded, adapters[0].oids_failed), (before + 2 - lost, lost));
+    drop(program);
+    rig.finish();
 }

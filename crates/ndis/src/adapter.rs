@@ -11,7 +11,7 @@ use crate::chain::{LentChain, Received, RecvChain, ReturnedChain, SendChain, Sen
 use crate::filter::{CancelId, Filter, Names, NdisVersion, NetPnpEvent};
 use crate::handle::FilterHandle;
 use crate::oid::Pending;
-use crate::params::{AttachParameters, RestartParameters};
+use crate::params::{AttachParameters, RestartParameters, StatusIndication};
 use crate::status::Status;
 use crate::sys::{
     NDIS_DEVICE_POWER_STATE, NDIS_FILTER_ATTACH_PARAMETERS, NDIS_FILTER_ATTRIBUTES, NDIS_FILTER_ATTRIBUTES_REVISION_1,
@@ -266,7 +266,17 @@ unsafe extern "efiapi" fn oid_request<F: Filter>(context: NDIS_HANDLE, request: 
         return Status::FAILURE.into_raw();
     };
     // SAFETY: this call's request.
-    unsafe { module.oid.forward(module.handle, F::POOL_TAG, request) }.into_raw()
+    match unsafe { module.oid.clone_of(module.handle, F::POOL_TAG, request) } {
+        Ok(clone) => {
+            module.filter.oid_request(Ok(()));
+            // SAFETY: the clone that was just made.
+            unsafe { module.oid.pass(module.handle, clone) }.into_raw()
+        }
+        Err(status) => {
+            module.filter.oid_request(Err(status));
+            status.into_raw()
+        }
+    }
 }
 
 /// FilterOidRequestComplete.
@@ -331,7 +341,9 @@ unsafe extern "efiapi" fn status<F: Filter>(context: NDIS_HANDLE, indication: *m
     // SAFETY: NDIS passes the module's context.
     let module = unsafe { Module::<F>::of(context) };
     // SAFETY: NDIS passes an indication that is valid for the call.
-    module.filter.status(Status::from_raw(unsafe { (*indication).StatusCode }));
+    let seen = unsafe { &*indication };
+    // SAFETY: as above.
+    module.filter.status(&unsafe { StatusIndication::new(seen) });
     // SAFETY: the indication as it came.
     unsafe { NdisFIndicateStatus(module.handle.into_raw(), indication) };
 }

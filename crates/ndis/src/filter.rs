@@ -21,7 +21,7 @@ use crate::adapter;
 pub use crate::chain::Received;
 use crate::chain::{ReturnedChain, SendChain, SentChain};
 use crate::handle::FilterHandle;
-pub use crate::params::{AttachParameters, RestartParameters};
+pub use crate::params::{AttachParameters, LinkState, RestartParameters, StatusIndication};
 use crate::status::Status;
 use crate::sys::{
     self, NDIS_HANDLE, NET_PNP_EVENT_CODE, NdisFDeregisterFilterDriver, NdisFRegisterFilterDriver, NdisGetVersion,
@@ -85,8 +85,11 @@ pub trait Filter: Sized + Send + Sync + 'static {
         chain.forward();
     }
 
-    /// FilterStatus: a status code (`NDIS_STATUS_*`) that is on its way up.
-    fn status(&self, _code: Status) {}
+    /// FilterStatus: an indication that is on its way up.
+    fn status(&self, _indication: &StatusIndication<'_>) {}
+
+    /// FilterOidRequest: a request passed down, or failed with this status since it could not be cloned.
+    fn oid_request(&self, _passed: Result<(), Status>) {}
 
     /// FilterNetPnPEvent: an event that is on its way up to the protocols.
     fn net_pnp(&self, _event: NetPnpEvent) {}

@@ -26,20 +26,24 @@ impl Pending {
         Self { is_pending: AtomicBool::new(false), id: AtomicPtr::new(null_mut()) }
     }
 
-    /// FilterOidRequest: passes a clone down. On return the original is answered with the status, unless it is PENDING.
+    /// FilterOidRequest, first: a clone of the request, to be passed down.
     ///
     /// # Safety
     /// `original` is the request of the module `filter` that NDIS passed to the callback.
-    pub(crate) unsafe fn forward(&self, filter: FilterHandle, tag: u32, original: NonNull<NDIS_OID_REQUEST>) -> Status {
+    ///
+    /// # Errors
+    /// The status with which the original is answered: there is no memory for a clone.
+    pub(crate) unsafe fn clone_of(
+        &self,
+        filter: FilterHandle,
+        tag: u32,
+        original: NonNull<NDIS_OID_REQUEST>,
+    ) -> Result<NonNull<NDIS_OID_REQUEST>, Status> {
         let mut clone = null_mut();
         // SAFETY: the original is valid for the call, and the clone's place is ours.
         let raw = unsafe { NdisAllocateCloneOidRequest(filter.into_raw(), original.as_ptr(), tag, &raw mut clone) };
-        if let Err(status) = Status::from_raw(raw).check() {
-            return status;
-        }
-        let Some(mut clone) = NonNull::new(clone) else {
-            return Status::RESOURCES;
-        };
+        Status::from_raw(raw).check()?;
+        let mut clone = NonNull::new(clone).ok_or(Status::RESOURCES)?;
         {
             // SAFETY: the clone was just allocated and is ours.
             let clone = unsafe { clone.as_mut() };
@@ -49,6 +53,14 @@ impl Pending {
             self.id.store(clone.RequestId, Ordering::Relaxed);
         }
         self.is_pending.store(true, Ordering::Release);
+        Ok(clone)
+    }
+
+    /// FilterOidRequest, second: passes the clone down. The original is answered with the status, unless it is PENDING.
+    ///
+    /// # Safety
+    /// `clone` was just made by [`clone_of`](Self::clone_of), for the module `filter`.
+    pub(crate) unsafe fn pass(&self, filter: FilterHandle, clone: NonNull<NDIS_OID_REQUEST>) -> Status {
         // SAFETY: the clone is a valid request, given up until it is completed.
         let status = Status::from_raw(unsafe { NdisFOidRequest(filter.into_raw(), clone.as_ptr()) });
         if status != Status::PENDING {
@@ -83,7 +95,7 @@ impl Pending {
     /// Copies the clone's results to its original, frees the clone, and gives the original.
     ///
     /// # Safety
-    /// `clone` was made by [`forward`](Self::forward) and is back.
+    /// `clone` was made by [`clone_of`](Self::clone_of) and is back.
     unsafe fn take_back(
         &self,
         filter: FilterHandle,

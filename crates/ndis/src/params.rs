@@ -1,13 +1,15 @@
-//! What NDIS tells a module when it attaches and restarts, read in place.
+//! What NDIS tells a module when it attaches and restarts, and in a status indication, read in place.
 //!
-//! Contexts: PASSIVE_LEVEL, within the callback; nothing borrowed from here outlives it.
+//! Contexts: within the callback, at PASSIVE_LEVEL; a status up to DISPATCH_LEVEL. Nothing borrowed from here outlives it.
 
 use core::ptr::NonNull;
 use core::slice;
 
+use crate::status::Status;
 use crate::sys::{
-    MediaConnectStateConnected, NDIS_FILTER_ATTACH_PARAMETERS, NDIS_FILTER_RESTART_PARAMETERS, NDIS_RESTART_ATTRIBUTES,
-    NDIS_RESTART_GENERAL_ATTRIBUTES, NET_LUID, NdisMedium802_3, OID_GEN_MINIPORT_RESTART_ATTRIBUTES, UNICODE_STRING,
+    NDIS_FILTER_ATTACH_PARAMETERS, NDIS_FILTER_RESTART_PARAMETERS, NDIS_LINK_STATE, NDIS_RESTART_ATTRIBUTES,
+    NDIS_RESTART_GENERAL_ATTRIBUTES, NDIS_STATUS_INDICATION, NDIS_STATUS_LINK_STATE, NET_LUID, NdisMedium802_3,
+    OID_GEN_MINIPORT_RESTART_ATTRIBUTES, UNICODE_STRING,
 };
 
 /// What FilterAttach is told of the adapter (`NDIS_FILTER_ATTACH_PARAMETERS`).
@@ -62,10 +64,49 @@ impl<'call> AttachParameters<'call> {
         self.0.MiniportMediaType == NdisMedium802_3
     }
 
-    /// Whether the link is up, as far as is known.
+    /// The link as it is now.
     #[must_use]
-    pub fn is_connected(&self) -> bool {
-        self.0.MediaConnectState == MediaConnectStateConnected
+    pub fn link(&self) -> LinkState {
+        LinkState { connect_state: self.0.MediaConnectState as u32, receive_speed: self.0.RcvLinkSpeed }
+    }
+}
+
+/// The state of a link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LinkState {
+    /// `NET_IF_MEDIA_CONNECT_STATE`: 0 unknown, 1 connected, 2 disconnected.
+    pub connect_state: u32,
+    /// Bits a second of what is received; `u64::MAX` where unknown.
+    pub receive_speed: u64,
+}
+
+/// What FilterStatus is told (`NDIS_STATUS_INDICATION`).
+pub struct StatusIndication<'call>(&'call NDIS_STATUS_INDICATION);
+
+impl<'call> StatusIndication<'call> {
+    /// # Safety
+    /// `raw` and its buffer are as NDIS passes them to FilterStatus, for `'call`.
+    pub(crate) unsafe fn new(raw: &'call NDIS_STATUS_INDICATION) -> Self {
+        Self(raw)
+    }
+
+    /// The code (`NDIS_STATUS_*`).
+    #[must_use]
+    pub fn code(&self) -> Status {
+        Status::from_raw(self.0.StatusCode)
+    }
+
+    /// The new state of the link, where that is what is indicated (`NDIS_STATUS_LINK_STATE`).
+    #[must_use]
+    pub fn link(&self) -> Option<LinkState> {
+        let holds = self.0.StatusBufferSize as usize >= size_of::<NDIS_LINK_STATE>();
+        if self.0.StatusCode != NDIS_STATUS_LINK_STATE || !holds {
+            return None;
+        }
+        let buffer = NonNull::new(self.0.StatusBuffer.cast::<NDIS_LINK_STATE>())?;
+        // SAFETY: `new`'s caller vouches for the buffer, and its length says that it holds the struct.
+        let state = unsafe { buffer.read_unaligned() };
+        Some(LinkState { connect_state: state.MediaConnectState as u32, receive_speed: state.RcvLinkSpeed })
     }
 }
 

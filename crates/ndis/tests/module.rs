@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use nblease_ndis::chain::{Received, SendChain};
 use nblease_ndis::filter::{
     AttachParameters, CancelId, Filter, FilterDriver, Names, NdisVersion, NetPnpEvent, RestartParameters,
+    StatusIndication,
 };
 use nblease_ndis::sys::*;
 use nblease_ndis::{FilterHandle, Status};
@@ -73,14 +74,14 @@ impl Filter for Module {
         driver.modules.fetch_add(1, Ordering::Relaxed);
         let module = Self { driver };
         module.note(format!(
-            "attach luid={} base={}/{} mac={:02x?} name={} ethernet={} connected={}",
+            "attach luid={} base={}/{} mac={:02x?} name={} ethernet={} link={:?}",
             parameters.net_luid().Value,
             parameters.base_net_luid().Value,
             parameters.base_if_index(),
             parameters.mac(),
             String::from_utf16_lossy(parameters.base_name()),
             parameters.is_ethernet(),
-            parameters.is_connected(),
+            parameters.link(),
         ));
         assert!(parameters.base_instance_name().is_empty());
         Ok(module)
@@ -117,8 +118,8 @@ impl Filter for Module {
         received.forward();
     }
 
-    fn status(&self, code: Status) {
-        self.note(format!("status {code:?}"));
+    fn status(&self, indication: &StatusIndication<'_>) {
+        self.note(format!("status {:?} {:?}", indication.code(), indication.link()));
     }
 
     fn net_pnp(&self, event: NetPnpEvent) {
@@ -231,7 +232,12 @@ fn a_module_lives_from_attach_to_detach() {
     calls();
     assert_eq!(attach(), NDIS_STATUS_SUCCESS);
     assert_eq!(calls(), [Call::SetAttributes { revision: 1, size: 8 }]);
-    assert_eq!(driver.told(), ["attach luid=11 base=12/13 mac=[02, 00, 09] name=eth0 ethernet=true connected=true"]);
+    assert_eq!(
+        driver.told(),
+        [
+            "attach luid=11 base=12/13 mac=[02, 00, 09] name=eth0 ethernet=true link=LinkState { connect_state: 1, receive_speed: 0 }"
+        ]
+    );
     let context = MODULE_CONTEXT.get();
     let it = characteristics();
 
@@ -332,6 +338,10 @@ fn status_and_events_are_seen_and_passed_on() {
     let (it, context) = (characteristics(), MODULE_CONTEXT.get());
     let mut indication: NDIS_STATUS_INDICATION = zeroed();
     indication.StatusCode = NDIS_STATUS_LINK_STATE;
+    let mut link: NDIS_LINK_STATE = zeroed();
+    (link.MediaConnectState, link.RcvLinkSpeed) = (MediaConnectStateDisconnected, 10_000_000);
+    indication.StatusBuffer = (&raw mut link).cast();
+    indication.StatusBufferSize = size_of_val(&link) as u32;
     let mut device: NET_DEVICE_PNP_EVENT = zeroed();
     device.DevicePnPEvent = NdisDevicePnPEventSurpriseRemoved;
     let mut state: NDIS_DEVICE_POWER_STATE = NdisDeviceStateD3;
@@ -351,7 +361,15 @@ fn status_and_events_are_seen_and_passed_on() {
         ]
     };
     assert_eq!(answers, [NDIS_STATUS_NOT_SUPPORTED; 2], "what NDIS answered");
-    assert_eq!(driver.told(), ["status 0x40010017", "device 2", "net SetPower(4)", "net Other(9)"]);
+    assert_eq!(
+        driver.told(),
+        [
+            "status 0x40010017 Some(LinkState { connect_state: 2, receive_speed: 10000000 })",
+            "device 2",
+            "net SetPower(4)",
+            "net Other(9)"
+        ]
+    );
     assert_eq!(
         calls(),
         [
