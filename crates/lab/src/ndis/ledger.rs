@@ -2,93 +2,36 @@
 //!
 //! Every NBL is in the ledger from its making to its freeing, whoever made it. A hand-off to a filter
 //! ([`Ledger::give`]) opens the filter's view of it, a hand-off by a filter ([`Ledger::take`]) closes the view and
-//! judges what the filter did (V14, V15, V17, V18, V19, V21, V22, V23, V25, V31, and the holding times V12, V13).
-//!
-//! Ownership after `NdisFSendNetBufferLists`, `NdisFIndicateReceiveNetBufferLists`, `NdisFReturnNetBufferLists`,
-//! "Filter Module Send and Receive Operations".
+//! judges what the filter did (V15, the holding times V12 and V13, and [`super::handed`]).
 
 use std::{
-    collections::{BTreeMap, HashMap, VecDeque},
+    collections::{BTreeMap, HashMap},
     sync::{
         Arc, Mutex,
         atomic::{AtomicU64, Ordering},
     },
 };
 
-use nblease_ndis::sys::{
-    MDL, NDIS_NBL_FLAGS_RECV_READ_ONLY, NDIS_NBL_FLAGS_SEND_READ_ONLY, NDIS_STATUS_PAUSED, NET_BUFFER_LIST,
-};
+use nblease_ndis::sys::{NET_BUFFER_LIST, TcpLargeSendNetBufferListInfo};
 use serde::Serialize;
 
 use super::{
-    build::{Built, STATUS_POISON},
+    build::Built,
+    handed::{Hand, Handed},
     module::{Module, ModuleState},
+    packet::{Maker, Owner, Packet, Phase, State},
     raw::{self, Endless, Nbl},
     snapshot::Snapshot,
 };
 use crate::{
-    clock::Mode,
-    judge::{Rule, rule},
+    judge::rule,
     kernel::{DriverId, kernel},
-    memory::{Access, Span},
+    memory::Span,
     sync::lock,
-    thread,
 };
 
 /// The budget for holding another's packet (V12, V13).
 const BUDGET_NS: u64 = 1_000_000_000;
-/// Events kept for each NBL.
-const HISTORY: usize = 24;
-
-/// Who made an NBL.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Maker {
-    /// The protocol: a send.
-    Protocol,
-    /// The miniport: a receive.
-    Miniport,
-    /// A driver, from a pool of its own.
-    Driver(DriverId),
-}
-
-/// Who owns an NBL.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Owner {
-    /// The driver that allocated it, for any use.
-    Driver(DriverId),
-    /// A filter module, by handle.
-    Module(usize),
-    /// The protocol, the miniport, or NDIS on the way between.
-    Lab,
-}
-
-/// On which way an NBL is, and whether forth or back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Phase {
-    /// Not on its way.
-    Home,
-    /// Down, as a send.
-    Sent,
-    /// Back up, completed.
-    Completed,
-    /// Up, as a receive.
-    Indicated,
-    /// Back down, returned.
-    Returned,
-}
-
-/// What a filter does with NBLs that it hands off.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Hand {
-    /// NdisFSendNetBufferLists.
-    Send,
-    /// NdisFSendNetBufferListsComplete.
-    Complete,
-    /// NdisFIndicateReceiveNetBufferLists, with or without RESOURCES.
-    Indicate { resources: bool },
-    /// NdisFReturnNetBufferLists.
-    Return,
-}
 
 /// How long filters held NBLs of others.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -97,156 +40,6 @@ pub struct HoldStats {
     pub count: u64,
     /// Longest time.
     pub max_ns: u64,
-}
-
-/// An NBL.
-pub struct Packet {
-    /// Number, by order of making.
-    pub id: u64,
-    /// Driver's address.
-    pub address: *mut NET_BUFFER_LIST,
-    /// The lab's view.
-    pub nbl: Nbl,
-    /// Who made it.
-    pub maker: Maker,
-    /// Conversation that it belongs to, for the order (V31); of the lab's own only.
-    pub flow: u64,
-    descriptor: Span,
-    payload: Option<Span>,
-    snapshot: Option<Snapshot>,
-    source: usize,
-    /// MDLs of the lab's own, which describe nothing once the packet is gone.
-    mdls: Vec<*mut MDL>,
-    state: Mutex<State>,
-}
-
-impl Drop for Packet {
-    fn drop(&mut self) {
-        for mdl in &self.mdls {
-            kernel().memory.mdls.forget(*mdl);
-        }
-    }
-}
-
-// SAFETY: `address` is only compared and handed to drivers; what it points to is reached by its owner alone.
-unsafe impl Send for Packet {}
-// SAFETY: as above.
-unsafe impl Sync for Packet {}
-
-struct State {
-    owner: Owner,
-    phase: Phase,
-    /// Lent for the duration of a callback (RESOURCES).
-    lent: bool,
-    /// The callback that brought it has not returned yet.
-    in_call: bool,
-    /// The module was Running when it was brought.
-    running: bool,
-    /// Number of the delivery, rising.
-    delivery: u64,
-    since_ns: u64,
-    /// The module that sent or indicated it, where a driver made it.
-    sender: Option<usize>,
-    history: VecDeque<Event>,
-}
-
-#[derive(Clone)]
-struct Event {
-    at_ns: u64,
-    what: &'static str,
-    who: String,
-    site: usize,
-}
-
-impl Packet {
-    fn locked(&self) -> std::sync::MutexGuard<'_, State> {
-        lock(&self.state)
-    }
-
-    /// Its last events, oldest first.
-    pub fn history(&self) -> Vec<String> {
-        self.locked().history.iter().map(Event::line).collect()
-    }
-
-    /// `NBL 7 (send of the protocol)`.
-    pub fn name(&self) -> String {
-        match self.maker {
-            Maker::Protocol => format!("NBL {} (a protocol's send)", self.id),
-            Maker::Miniport => format!("NBL {} (a miniport's receive)", self.id),
-            Maker::Driver(driver) => {
-                format!("NBL {} ({}'s own)", self.id, kernel().driver_name(driver))
-            }
-        }
-    }
-
-    /// Whether a driver made it.
-    pub fn is_drivers(&self) -> bool {
-        matches!(self.maker, Maker::Driver(_))
-    }
-
-    fn broken(&self, rule: Rule, what: impl Into<String>) {
-        let what = format!("{}: {}", self.name(), what.into());
-        kernel().judge.broken_with(rule, what, self.history());
-    }
-
-    fn check(&self, rule: Rule, holds: bool, what: impl FnOnce() -> String) {
-        kernel().judge.evaluated(rule);
-        if !holds {
-            self.broken(rule, what());
-        }
-    }
-
-    fn note(&self, state: &mut State, what: &'static str, who: String) {
-        let event = Event { at_ns: kernel().clock.now_ns(), what, who, site: thread::call_site() };
-        self.descriptor.note(event.line());
-        if let Some(payload) = &self.payload {
-            payload.note(event.line());
-        }
-        if state.history.len() == HISTORY {
-            state.history.pop_front();
-        }
-        state.history.push_back(event);
-    }
-
-    fn open(&self) {
-        let flags = self.nbl.nbl_flags();
-        let read_only = match self.maker {
-            Maker::Protocol => flags & NDIS_NBL_FLAGS_SEND_READ_ONLY != 0,
-            Maker::Miniport => flags & NDIS_NBL_FLAGS_RECV_READ_ONLY != 0,
-            Maker::Driver(_) => false,
-        };
-        self.descriptor.open(Access::ReadWrite);
-        if let Some(payload) = &self.payload {
-            payload.open(if read_only { Access::ReadOnly } else { Access::ReadWrite });
-        }
-    }
-
-    fn close(&self, why: &'static str) {
-        self.descriptor.close(why);
-        if let Some(payload) = &self.payload {
-            payload.close(why);
-        }
-    }
-
-    /// Compares with what it looked like when the lab made it (V21).
-    fn compare(&self, home: bool) {
-        if let (Some(snapshot), Some(payload)) = (&self.snapshot, &self.payload) {
-            let difference = snapshot.difference(self.nbl, payload, home);
-            self.check(rule::V21, difference.is_none(), || difference.unwrap_or_default());
-        }
-    }
-}
-
-impl Event {
-    fn line(&self) -> String {
-        let site = kernel().describe_address(self.site);
-        let (s, us) = (self.at_ns / 1_000_000_000, self.at_ns / 1000 % 1_000_000);
-        if self.site == 0 {
-            format!("{s}.{us:06} {} {}", self.what, self.who)
-        } else {
-            format!("{s}.{us:06} {} {} from {site}", self.what, self.who)
-        }
-    }
 }
 
 /// The packets of a run.
@@ -267,6 +60,9 @@ impl Ledger {
         packet.source = source;
         packet.flow = flow;
         packet.mdls = built.mdls;
+        if maker == Maker::Protocol {
+            packet.large_send = packet.oob().get(TcpLargeSendNetBufferListInfo);
+        }
         Some(self.enter(packet, Owner::Lab))
     }
 
@@ -305,18 +101,9 @@ impl Ledger {
             payload,
             snapshot,
             source: 0,
+            large_send: 0,
             mdls: Vec::new(),
-            state: Mutex::new(State {
-                owner: Owner::Lab,
-                phase: Phase::Home,
-                lent: false,
-                in_call: false,
-                running: false,
-                delivery: 0,
-                since_ns: 0,
-                sender: None,
-                history: VecDeque::new(),
-            }),
+            state: Mutex::new(State::new(Owner::Lab)),
         }
     }
 
@@ -346,6 +133,17 @@ impl Ledger {
         let mut all: Vec<_> = lock(&self.packets).values().cloned().collect();
         all.sort_by_key(|packet| packet.id);
         all
+    }
+
+    /// Sends of others with this CancelId that a module holds outside of the callbacks that brought them (V20).
+    pub fn held_with_cancel_id(&self, module: &Module, id: usize) -> Vec<String> {
+        let matches = |packet: &Packet| {
+            let state = packet.locked();
+            let held = state.owner == Owner::Module(module.handle) && !state.in_call && !packet.is_drivers();
+            held && state.phase == Phase::Sent && packet.oob().cancel_id() == id
+        };
+        let matching = self.all().into_iter().filter(|packet| matches(packet));
+        matching.map(|packet| described(&packet)).collect()
     }
 
     /// What a driver has to do with still: NBLs of others that it holds, NBLs of its own that it has not freed.
@@ -599,125 +397,6 @@ pub struct Taken {
     pub packet: Arc<Packet>,
     lent: bool,
     phase: Phase,
-}
-
-/// One hand-off, to be judged.
-struct Handed<'a> {
-    module: &'a Module,
-    function: &'static str,
-    hand: Hand,
-    packet: &'a Packet,
-    phase: Phase,
-    running: bool,
-    in_call: bool,
-    /// What `SourceHandle` has to be.
-    source: usize,
-}
-
-impl Handed<'_> {
-    /// An NBL that the filter's driver made.
-    fn judge_own(&self) {
-        let Self { module, function, hand, packet, .. } = self;
-        let back = matches!(hand, Hand::Complete | Hand::Return);
-        packet.check(rule::V17, !back, || format!("{function} by {}, which made it itself", module.name()));
-        if back {
-            return;
-        }
-        let source = packet.nbl.source();
-        packet.check(rule::V18, source.addr() == module.handle, || {
-            format!("{function}: SourceHandle is {source:p}, not the filter handle {:#x}", module.handle)
-        });
-        packet.check(rule::V25, self.may_originate(), || {
-            format!("{function}: originated by {} while {:?}", module.name(), module.state())
-        });
-        self.judge_frames();
-    }
-
-    /// "Pausing a Filter Module": no new sends, no new indications. Between the start of the pause and the filter's
-    /// knowing of it other processors may still originate.
-    fn may_originate(&self) -> bool {
-        match self.module.state() {
-            ModuleState::Running => true,
-            ModuleState::Pausing => kernel().clock.mode() == Mode::Real,
-            _ => false,
-        }
-    }
-
-    /// An NBL of somebody else.
-    fn judge_foreign(&self, lent: bool, delivery: u64) {
-        let Self { module, function, hand, packet, phase, .. } = self;
-        let way = match hand {
-            Hand::Send => matches!(phase, Phase::Sent),
-            Hand::Complete => matches!(phase, Phase::Sent | Phase::Completed),
-            Hand::Indicate { .. } => matches!(phase, Phase::Indicated),
-            Hand::Return => matches!(phase, Phase::Indicated | Phase::Returned),
-        };
-        packet.check(rule::V17, way, || format!("{function} by {}, which has it {phase:?}", module.name()));
-        if matches!(hand, Hand::Indicate { .. } | Hand::Return) {
-            let allowed = !lent || matches!(hand, Hand::Indicate { resources: true });
-            packet.check(rule::V14, allowed, || {
-                format!("{function} by {}, which it was only lent to (RESOURCES)", module.name())
-            });
-        }
-        let source = packet.nbl.source();
-        packet.check(rule::V18, source.addr() == self.source, || {
-            format!("{function}: SourceHandle was {:#x} and is {source:p}", self.source)
-        });
-        packet.compare(false);
-        if *hand == Hand::Complete {
-            self.judge_completion();
-        } else if *hand == Hand::Send {
-            let may = self.running && (module.state() != ModuleState::Paused || self.in_call);
-            packet
-                .check(rule::V25, may, || format!("{function}: {} passed a send on while not Running", module.name()));
-        }
-        if matches!(hand, Hand::Send | Hand::Indicate { .. }) {
-            self.judge_frames();
-            self.judge_order(delivery);
-        }
-    }
-
-    fn judge_completion(&self) {
-        let Self { module, function, packet, .. } = self;
-        let status = packet.nbl.status();
-        packet
-            .check(rule::V19, status != STATUS_POISON, || format!("{function} by {} without a Status", module.name()));
-        if self.phase == Phase::Sent && !self.running {
-            packet.check(rule::V25, status == NDIS_STATUS_PAUSED, || {
-                format!(
-                    "{function}: {} was not Running, so Status has to be NDIS_STATUS_PAUSED, not {status:#x}",
-                    module.name()
-                )
-            });
-        }
-    }
-
-    /// A receive has exactly one NB (V22); every NB holds what it says (V21).
-    fn judge_frames(&self) {
-        let nbs = raw::nbs(self.packet.nbl);
-        self.packet.check(rule::V23, nbs.is_ok(), || "its NBs form a ring".to_owned());
-        let nbs = nbs.unwrap_or_else(|Endless| Vec::new());
-        if matches!(self.hand, Hand::Indicate { .. }) {
-            self.packet.check(rule::V22, nbs.len() == 1, || format!("{} NBs in an Ethernet receive", nbs.len()));
-        }
-        if self.packet.is_drivers() {
-            for nb in nbs.into_iter().filter_map(raw::Nb::at) {
-                let frame = raw::frame(nb);
-                self.packet.check(rule::V21, frame.is_ok(), || frame.err().unwrap_or_default());
-            }
-        }
-    }
-
-    /// Originals that are passed on keep their order within a flow (V31).
-    fn judge_order(&self, delivery: u64) {
-        let key = (matches!(self.hand, Hand::Send), self.packet.flow);
-        let mut order = lock(&self.module.order);
-        let last = order.insert(key, delivery).unwrap_or_default();
-        drop(order);
-        self.packet.check(rule::V31, delivery > last, || {
-            format!("{} passed it on after a later one of its flow", self.module.name())
-        });
-    }
 }
 
 fn closed_by(hand: Hand) -> &'static str {

@@ -18,8 +18,8 @@ use super::{
     LAB,
     adapter::{Adapter, Sink},
     build::{self, Dressing},
-    frame::{Oob, RecvNbl, ether_type, flow},
-    ledger::{Maker, Packet},
+    frame::{RecvNbl, ether_type, flow},
+    packet::{Maker, Packet},
     protocol::{arrived, batches, said_dispatch, split},
     raised, receive, send,
 };
@@ -190,7 +190,7 @@ impl Miniport {
     pub(super) fn cancel(&self, adapter: &Arc<Adapter>, id: usize) {
         let matching = {
             let mut state = lock(&self.state);
-            let of_id = |packet: &Arc<Packet>| Oob(packet.nbl.info().map(|word| word.addr())).cancel_id() == id;
+            let of_id = |packet: &Arc<Packet>| packet.oob().cancel_id() == id;
             let (matching, others) = std::mem::take(&mut state.held).into_iter().partition(of_id);
             state.held = others;
             matching
@@ -259,7 +259,7 @@ impl Miniport {
 fn finish(adapter: &Arc<Adapter>, packets: Vec<Arc<Packet>>, status: NDIS_STATUS, flags: u32) {
     for packet in &packets {
         packet.nbl.set_status(status);
-        let mut oob = Oob(packet.nbl.info().map(|word| word.addr()));
+        let mut oob = packet.oob();
         let lso = oob.get(TcpLargeSendNetBufferListInfo);
         if lso != 0 {
             // Of a completed large send only the type is left: LSOv2 Reserved is 0, LSOv1 TcpPayload is not kept here.

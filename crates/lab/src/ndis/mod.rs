@@ -8,7 +8,7 @@
 //! | [`driver`] | registration of filter drivers, their unloading |
 //! | [`module`] | a filter module: its states and callbacks |
 //! | [`adapter`], [`control`], [`attach`] | the stack; pause, restart, attach, detach |
-//! | [`ledger`], [`snapshot`] | who owns which NBL, and what it has to look like |
+//! | [`ledger`], [`packet`], [`handed`], [`snapshot`] | who owns which NBL, and what it has to look like |
 //! | [`send`], [`receive`] | the data path through the stack |
 //! | [`protocol`], [`miniport`] | the two ends of the stack |
 //! | [`frame`], [`build`], [`raw`] | frames, NBLs made of them, NBLs read |
@@ -19,18 +19,22 @@
 pub mod adapter;
 mod answers;
 mod attach;
+#[cfg(test)]
+mod breakers;
 pub mod build;
 mod context;
 mod control;
 mod data;
 pub mod driver;
 pub mod frame;
+mod handed;
 mod ledger;
 mod lent;
 mod miniport;
 mod module;
 mod objects;
 mod oid;
+mod packet;
 mod pnp;
 mod pool;
 mod protocol;

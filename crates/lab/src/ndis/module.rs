@@ -126,6 +126,8 @@ pub struct Module {
     calls: AtomicUsize,
     /// OID requests: the one that the filter has, and those that wait for it.
     pub(super) oid: Mutex<OidSlot>,
+    /// How often NdisFCancelSendNetBufferLists was called for it (V20).
+    pub(super) cancels_passed: AtomicUsize,
     /// Last place in the order of delivery that was passed on, by direction and flow (V31).
     pub(super) order: Mutex<HashMap<(bool, u64), u64>>,
 }
@@ -163,6 +165,7 @@ impl Module {
             restart: Pending::default(),
             calls: AtomicUsize::new(0),
             oid: Mutex::default(),
+            cancels_passed: AtomicUsize::new(0),
             order: Mutex::default(),
         })
     }

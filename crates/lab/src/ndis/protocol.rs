@@ -18,8 +18,9 @@ use super::{
     LAB,
     adapter::{Adapter, Sink},
     build::{self, Dressing, STATUS_POISON},
-    frame::{Arrived, Oob, SendNbl, flow},
-    ledger::{Maker, Packet, Tally},
+    frame::{Arrived, SendNbl, flow},
+    ledger::Tally,
+    packet::{Maker, Packet},
     raised, raw, receive, send,
 };
 use crate::{
@@ -253,7 +254,7 @@ pub(super) fn batches(mut packets: Vec<Arc<Packet>>) -> Vec<Vec<Arc<Packet>>> {
 pub(super) fn arrived(packet: &Packet, port: u32) -> Vec<Arrived> {
     let nbs = raw::nbs(packet.nbl).unwrap_or_default();
     let frames = nbs.into_iter().filter_map(raw::Nb::at).filter_map(|nb| raw::frame(nb).ok());
-    let oob = Oob(packet.nbl.info().map(|word| word.addr()));
+    let oob = packet.oob();
     let (nbl_flags, filters_own) = (packet.nbl.nbl_flags(), packet.is_drivers());
     frames.map(|bytes| Arrived { bytes, oob, nbl_flags, filters_own, port }).collect()
 }

@@ -12,8 +12,10 @@ use nblease_ndis::sys::{
 
 use super::{
     adapter::Adapter,
-    ledger::{Hand, Ledger, Packet, Phase},
+    handed::Hand,
+    ledger::Ledger,
     module::Module,
+    packet::{Packet, Phase},
     send::{check_dispatch, irql_of, packets_of},
 };
 use crate::{

@@ -4,7 +4,7 @@
 //! (a completion comes in the middle of a send). Ownership of the NBLs goes with each call; see [`super::ledger`].
 //! After "Sending Data from a Filter Driver", "Canceling a Send Request in a Filter Driver", "Data Bypass Mode".
 
-use std::sync::Arc;
+use std::sync::{Arc, atomic::Ordering};
 
 use nblease_ndis::sys::{
     NDIS_HANDLE, NDIS_SEND_COMPLETE_FLAGS_DISPATCH_LEVEL, NDIS_SEND_FLAGS_DISPATCH_LEVEL, NET_BUFFER_LIST, PVOID,
@@ -12,8 +12,10 @@ use nblease_ndis::sys::{
 
 use super::{
     adapter::Adapter,
-    ledger::{Hand, Ledger, Packet, Phase, Taken},
+    handed::Hand,
+    ledger::{Ledger, Taken},
     module::Module,
+    packet::{Packet, Phase},
 };
 use crate::{
     judge::rule,
@@ -99,9 +101,18 @@ pub fn cancel(adapter: &Arc<Adapter>, from: Option<&Module>, id: PVOID) {
         return;
     };
     let Some(handler) = module.handlers().cancel_send else { return };
+    let passed_before = module.cancels_passed.load(Ordering::SeqCst);
     module.call("FilterCancelSendNetBufferLists", PASSIVE_LEVEL, |context| {
         // SAFETY: the module registered this function.
         unsafe { handler(context, id) }
+    });
+    let judge = &kernel().judge;
+    judge.check(rule::V20, module.cancels_passed.load(Ordering::SeqCst) > passed_before, || {
+        format!("{} did not pass a cancellation on", module.name())
+    });
+    let kept = kernel().ndis.ledger.held_with_cancel_id(&module, id.addr());
+    judge.check(rule::V20, kept.is_empty(), || {
+        format!("{} keeps sends that were cancelled: {}", module.name(), kept.join("; "))
     });
 }
 
@@ -148,6 +159,7 @@ pub(super) unsafe extern "efiapi" fn ndis_f_cancel_send_net_buffer_lists(handle:
     thread::enter(FUNCTION, DISPATCH_LEVEL, rule::V09);
     let Some(module) = kernel().ndis.module(FUNCTION, handle) else { return };
     if module.require_attached(FUNCTION) {
+        module.cancels_passed.fetch_add(1, Ordering::SeqCst);
         cancel(&module.adapter, Some(&module), id);
     }
 }

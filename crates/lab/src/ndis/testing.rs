@@ -8,7 +8,9 @@ use std::{
 
 use nblease_ndis::sys::*;
 
-use super::{Adapter, AdapterConfig, attach::blank, control, driver, oid, pnp, receive, send, status};
+use super::{
+    Adapter, AdapterConfig, ModuleState, attach::blank, control, driver, oid, pnp, raw, receive, send, status,
+};
 use crate::{
     clock::Mode,
     kernel::{DriverId, DriverInfo, Kernel, kernel},
@@ -36,7 +38,7 @@ pub struct Script {
 impl Default for Script {
     fn default() -> Self {
         Self {
-            send: pass_send,
+            send: send_if_running,
             send_complete: pass_send_complete,
             receive: pass_receive,
             return_: pass_return,
@@ -251,7 +253,7 @@ unsafe extern "efiapi" fn on_device_pnp(at: NDIS_HANDLE, event: *mut NET_DEVICE_
 
 unsafe extern "efiapi" fn on_oid(at: NDIS_HANDLE, request: *mut NDIS_OID_REQUEST) -> NDIS_STATUS {
     let this = context(at);
-    if this.script.oid as usize != pass_oid as usize {
+    if this.script.oid as *const () != pass_oid as *const () {
         return (this.script.oid)(this.handle, request);
     }
     let mut clone: *mut NDIS_OID_REQUEST = std::ptr::null_mut();
@@ -292,6 +294,26 @@ unsafe extern "efiapi" fn on_oid_complete(at: NDIS_HANDLE, clone: *mut NDIS_OID_
     end_clone(this, clone, original);
     // SAFETY: as a driver would.
     unsafe { oid::ndis_f_oid_request_complete(this.handle, original, status) };
+}
+
+/// Passes sends on while Running; else completes them with NDIS_STATUS_PAUSED.
+pub fn send_if_running(handle: NDIS_HANDLE, list: List, port: u32, flags: u32) {
+    let module = kernel().ndis.module("a test", handle).expect("a module");
+    if module.state() == ModuleState::Running {
+        return pass_send(handle, list, port, flags);
+    }
+    let mut at = list;
+    while let Some(nbl) = raw::Nbl::at(at) {
+        nbl.set_status(NDIS_STATUS_PAUSED);
+        at = nbl.next();
+    }
+    let said = flags & NDIS_SEND_FLAGS_DISPATCH_LEVEL != 0;
+    pass_send_complete(handle, list, if said { NDIS_SEND_COMPLETE_FLAGS_DISPATCH_LEVEL } else { 0 });
+}
+
+/// Passes sends on whatever the state.
+pub fn send_always(handle: NDIS_HANDLE, list: List, port: u32, flags: u32) {
+    pass_send(handle, list, port, flags);
 }
 
 /// NdisFSendNetBufferLists.

@@ -4,8 +4,9 @@ use std::{path::PathBuf, sync::Arc};
 
 use anyhow::{Result, ensure};
 use nblease_ndis::sys::{
-    NDIS_STATUS_PAUSED, NDIS_STATUS_SUCCESS, NdisDevicePnPEventPowerProfileChanged, NetEventQueryPower,
-    OID_802_3_CURRENT_ADDRESS, OID_GEN_CURRENT_PACKET_FILTER, OID_GEN_STATISTICS,
+    NDIS_STATUS_PAUSED, NDIS_STATUS_SEND_ABORTED, NDIS_STATUS_SUCCESS, NdisDevicePnPEventPowerProfileChanged,
+    NetBufferListCancelId, NetEventQueryPower, OID_802_3_CURRENT_ADDRESS, OID_GEN_CURRENT_PACKET_FILTER,
+    OID_GEN_STATISTICS, TcpLargeSendNetBufferListInfo,
 };
 use rand::Rng as _;
 
@@ -17,7 +18,7 @@ use crate::{
     clock::Mode,
     kernel::kernel,
     lab::Lab,
-    ndis::{Adapter, AdapterConfig, Event, Frame, OidKind, SendNbl},
+    ndis::{Adapter, AdapterConfig, Event, Frame, MiniportPace, OidKind, ProtocolPace, SendNbl},
 };
 
 /// Threads that send and receive at a time, on the real clock.
@@ -63,6 +64,9 @@ pub fn run(lab: &Lab, life: &Lifecycle) -> Result<usize> {
         if life.transparent {
             through?;
         }
+    }
+    if life.transparent {
+        cancel_round(&second);
     }
     let second_ends = Ends::watch(&second);
     traffic_round(&second, &second_ends, life.rounds);
@@ -143,12 +147,33 @@ fn control_round(adapter: &Arc<Adapter>, transparent: bool) -> Result<()> {
     Ok(())
 }
 
+/// Sends that the miniport keeps until they are cancelled.
+fn cancel_round(adapter: &Arc<Adapter>) {
+    adapter.set_pace(ProtocolPace::default(), MiniportPace::Manual);
+    let of = |id: usize| {
+        let mut send = SendNbl::new([Frame::new(vec![7; 60])]);
+        send.oob.set(NetBufferListCancelId, id);
+        send
+    };
+    let before = adapter.completions().get(&NDIS_STATUS_SEND_ABORTED).copied().unwrap_or_default();
+    adapter.send(&[of(1), of(2), of(1)], 0);
+    adapter.cancel_sends(1);
+    settle();
+    let aborted = adapter.completions().get(&NDIS_STATUS_SEND_ABORTED).copied().unwrap_or_default();
+    assert_eq!(aborted, before + 2, "cancelled sends are completed with NDIS_STATUS_SEND_ABORTED");
+    adapter.set_pace(ProtocolPace::default(), MiniportPace::default());
+    adapter.complete_sends();
+    settle();
+}
+
 /// A pause, sends that come all the same, a restart.
 fn pause_round(adapter: &Arc<Adapter>) {
     adapter.pause();
     let before = adapter.completions().get(&NDIS_STATUS_PAUSED).copied().unwrap_or_default();
     let stray = SendNbl::new([Frame::new(vec![7; 60])]);
-    adapter.send_anyway(&[stray.clone(), stray], 0, 0);
+    let mut large = stray.clone();
+    large.oob.set(TcpLargeSendNetBufferListInfo, traffic::LARGE_SEND);
+    adapter.send_anyway(&[stray, large], 0, 0);
     settle();
     let paused = adapter.completions().get(&NDIS_STATUS_PAUSED).copied().unwrap_or_default();
     assert_eq!(paused, before + 2, "sends to a paused stack are completed with NDIS_STATUS_PAUSED");

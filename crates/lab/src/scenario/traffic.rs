@@ -2,7 +2,10 @@
 
 use std::sync::{Arc, Mutex};
 
-use nblease_ndis::sys::{NDIS_NBL_FLAGS_RECV_READ_ONLY, NDIS_NBL_FLAGS_SEND_READ_ONLY, NDIS_RECEIVE_FLAGS_RESOURCES};
+use nblease_ndis::sys::{
+    NDIS_NBL_FLAGS_RECV_READ_ONLY, NDIS_NBL_FLAGS_SEND_READ_ONLY, NDIS_RECEIVE_FLAGS_RESOURCES,
+    TcpLargeSendNetBufferListInfo,
+};
 use rand::{Rng as _, rngs::SmallRng};
 
 use crate::{
@@ -88,6 +91,9 @@ fn compare(way: &str, before: &[Vec<u8>], after: &[Vec<u8>]) -> Result<(), Strin
     }
 }
 
+/// A request for large send offload: LSOv2 for IPv4, MSS 1460, TCP header at 34.
+pub const LARGE_SEND: usize = 1 << 30 | 34 << 20 | 1460;
+
 /// Talkers whose frames one thread makes: few, so that the order within a flow is tested.
 const TALKERS: u8 = 3;
 
@@ -168,7 +174,11 @@ fn a_send(rng: &mut SmallRng, thread: u8) -> SendNbl {
         frames.push(Frame::new(next));
     }
     let nbl_flags = if rng.random_bool(0.1) { NDIS_NBL_FLAGS_SEND_READ_ONLY } else { 0 };
-    SendNbl { frames, oob: oob(rng), nbl_flags }
+    let mut oob = oob(rng);
+    if rng.random_bool(0.1) {
+        oob.set(TcpLargeSendNetBufferListInfo, LARGE_SEND);
+    }
+    SendNbl { frames, oob, nbl_flags }
 }
 
 /// One list of receives: up to 8 NBLs, some lists with RESOURCES. Whether the miniport indicated it.

@@ -1,0 +1,191 @@
+//! One hand-off of an NBL by a filter, judged: V14, V17, V18, V19, V21, V22, V23, V25, V26, V31.
+//!
+//! After `NdisFSendNetBufferLists`, `NdisFSendNetBufferListsComplete`, `NdisFIndicateReceiveNetBufferLists`,
+//! `NdisFReturnNetBufferLists`, "Pausing a Filter Module".
+
+use nblease_ndis::sys::{
+    NDIS_STATUS_PAUSED, NDIS_STATUS_SEND_ABORTED, NDIS_STATUS_SUCCESS, TcpLargeSendNetBufferListInfo,
+};
+
+use super::{
+    build::STATUS_POISON,
+    module::{Module, ModuleState},
+    packet::{Packet, Phase},
+    raw::{self, Endless},
+};
+use crate::{clock::Mode, judge::rule, kernel::kernel, sync::lock};
+
+/// Bytes of an Ethernet header with a VLAN tag.
+const ETHERNET_HEADER: u32 = 18;
+
+/// What a filter does with NBLs that it hands off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hand {
+    /// NdisFSendNetBufferLists.
+    Send,
+    /// NdisFSendNetBufferListsComplete.
+    Complete,
+    /// NdisFIndicateReceiveNetBufferLists, with or without RESOURCES.
+    Indicate { resources: bool },
+    /// NdisFReturnNetBufferLists.
+    Return,
+}
+
+/// One hand-off, to be judged.
+pub struct Handed<'a> {
+    /// By whom.
+    pub module: &'a Module,
+    /// By which function.
+    pub function: &'static str,
+    /// What for.
+    pub hand: Hand,
+    /// Which NBL.
+    pub packet: &'a Packet,
+    /// How the module got it.
+    pub phase: Phase,
+    /// The module was Running when it got it.
+    pub running: bool,
+    /// The callback that brought it has not returned yet.
+    pub in_call: bool,
+    /// What `SourceHandle` has to be.
+    pub source: usize,
+}
+
+impl Handed<'_> {
+    /// An NBL that the filter's driver made.
+    pub fn judge_own(&self) {
+        let Self { module, function, hand, packet, .. } = self;
+        let back = matches!(hand, Hand::Complete | Hand::Return);
+        packet.check(rule::V17, !back, || format!("{function} by {}, which made it itself", module.name()));
+        if back {
+            return;
+        }
+        let source = packet.nbl.source();
+        packet.check(rule::V18, source.addr() == module.handle, || {
+            format!("{function}: SourceHandle is {source:p}, not the filter handle {:#x}", module.handle)
+        });
+        packet.check(rule::V25, self.may_originate(), || {
+            format!("{function}: originated by {} while {:?}", module.name(), module.state())
+        });
+        self.judge_frames();
+    }
+
+    /// "Pausing a Filter Module": no new sends, no new indications. Between the start of the pause and the filter's
+    /// knowing of it other processors may still originate.
+    fn may_originate(&self) -> bool {
+        match self.module.state() {
+            ModuleState::Running => true,
+            ModuleState::Pausing => kernel().clock.mode() == Mode::Real,
+            _ => false,
+        }
+    }
+
+    /// An NBL of somebody else; `lent` says that the module has it for a callback alone.
+    pub fn judge_foreign(&self, lent: bool, delivery: u64) {
+        let Self { module, function, hand, packet, phase, .. } = self;
+        let way = match hand {
+            Hand::Send => matches!(phase, Phase::Sent),
+            Hand::Complete => matches!(phase, Phase::Sent | Phase::Completed),
+            Hand::Indicate { .. } => matches!(phase, Phase::Indicated),
+            Hand::Return => matches!(phase, Phase::Indicated | Phase::Returned),
+        };
+        packet.check(rule::V17, way, || format!("{function} by {}, which has it {phase:?}", module.name()));
+        if matches!(hand, Hand::Indicate { .. } | Hand::Return) {
+            let allowed = !lent || matches!(hand, Hand::Indicate { resources: true });
+            packet.check(rule::V14, allowed, || {
+                format!("{function} by {}, which it was only lent to (RESOURCES)", module.name())
+            });
+        }
+        let source = packet.nbl.source();
+        packet.check(rule::V18, source.addr() == self.source, || {
+            format!("{function}: SourceHandle was {:#x} and is {source:p}", self.source)
+        });
+        packet.compare(false);
+        if *hand == Hand::Complete {
+            self.judge_completion();
+        } else if *hand == Hand::Send {
+            let may = self.running && (module.state() != ModuleState::Paused || self.in_call);
+            packet
+                .check(rule::V25, may, || format!("{function}: {} passed a send on while not Running", module.name()));
+        }
+        if matches!(hand, Hand::Send | Hand::Indicate { .. }) {
+            self.judge_frames();
+            self.judge_order(delivery);
+            if self.is_above_mtu() {
+                kernel().judge.evaluated(rule::V26);
+            }
+        }
+    }
+
+    fn judge_completion(&self) {
+        let Self { module, function, packet, .. } = self;
+        let status = packet.nbl.status();
+        packet
+            .check(rule::V19, status != STATUS_POISON, || format!("{function} by {} without a Status", module.name()));
+        if self.phase != Phase::Sent {
+            return;
+        }
+        // The filter itself completes it.
+        if !self.running {
+            packet.check(rule::V25, status == NDIS_STATUS_PAUSED, || {
+                format!(
+                    "{function}: {} was not Running, so Status has to be NDIS_STATUS_PAUSED, not {status:#x}",
+                    module.name()
+                )
+            });
+        }
+        if packet.large_send != 0 {
+            let word = packet.oob().get(TcpLargeSendNetBufferListInfo);
+            packet.check(rule::V19, large_send_is_completed(packet.large_send, word), || {
+                format!("{function} of a large send: its OOB was {:#x} and is {word:#x}", packet.large_send)
+            });
+        }
+        if self.is_above_mtu() {
+            let usual = [NDIS_STATUS_SUCCESS, NDIS_STATUS_PAUSED, NDIS_STATUS_SEND_ABORTED].contains(&status);
+            packet.check(rule::V26, usual, || {
+                format!("{} refused a frame above the MTU with {status:#x}", module.name())
+            });
+        }
+    }
+
+    /// Whether one of its frames is longer than the MTU: offloads make such frames, and filters handle them.
+    fn is_above_mtu(&self) -> bool {
+        let mtu = self.module.adapter.config.mtu + ETHERNET_HEADER;
+        let nbs = raw::nbs(self.packet.nbl).unwrap_or_default();
+        nbs.into_iter().filter_map(raw::Nb::at).any(|nb| nb.data_length() > mtu)
+    }
+
+    /// A receive has exactly one NB (V22); every NB holds what it says (V21).
+    fn judge_frames(&self) {
+        let nbs = raw::nbs(self.packet.nbl);
+        self.packet.check(rule::V23, nbs.is_ok(), || "its NBs form a ring".to_owned());
+        let nbs = nbs.unwrap_or_else(|Endless| Vec::new());
+        if matches!(self.hand, Hand::Indicate { .. }) {
+            self.packet.check(rule::V22, nbs.len() == 1, || format!("{} NBs in an Ethernet receive", nbs.len()));
+        }
+        if self.packet.is_drivers() {
+            for nb in nbs.into_iter().filter_map(raw::Nb::at) {
+                let frame = raw::frame(nb);
+                self.packet.check(rule::V21, frame.is_ok(), || frame.err().unwrap_or_default());
+            }
+        }
+    }
+
+    /// Originals that are passed on keep their order within a flow (V31).
+    fn judge_order(&self, delivery: u64) {
+        let key = (matches!(self.hand, Hand::Send), self.packet.flow);
+        let mut order = lock(&self.module.order);
+        let last = order.insert(key, delivery).unwrap_or_default();
+        drop(order);
+        self.packet.check(rule::V31, delivery > last, || {
+            format!("{} passed it on after a later one of its flow", self.module.name())
+        });
+    }
+}
+
+/// Whether the OOB of a large send is that of its completion: LSOv2 has `Reserved` 0, LSOv1 says how many bytes of TCP
+/// payload were sent; the type stays.
+fn large_send_is_completed(before: usize, after: usize) -> bool {
+    let (lso_v2, rest) = (before >> 30 & 1, after & 0x3fff_ffff);
+    after >> 30 & 1 == lso_v2 && (lso_v2 == 0 || rest == 0)
+}

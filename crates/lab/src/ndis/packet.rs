@@ -1,0 +1,246 @@
+//! An NBL as the lab keeps it: its memory, who owns it, what became of it.
+
+use std::{
+    collections::VecDeque,
+    sync::{Mutex, MutexGuard},
+};
+
+use nblease_ndis::sys::{MDL, NDIS_NBL_FLAGS_RECV_READ_ONLY, NDIS_NBL_FLAGS_SEND_READ_ONLY, NET_BUFFER_LIST};
+
+use super::{frame::Oob, raw::Nbl, snapshot::Snapshot};
+use crate::{
+    judge::{Rule, rule},
+    kernel::{DriverId, kernel},
+    memory::{Access, Span},
+    sync::lock,
+    thread,
+};
+
+/// Events kept for each NBL.
+const HISTORY: usize = 24;
+
+/// Who made an NBL.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Maker {
+    /// The protocol: a send.
+    Protocol,
+    /// The miniport: a receive.
+    Miniport,
+    /// A driver, from a pool of its own.
+    Driver(DriverId),
+}
+
+/// Who owns an NBL.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Owner {
+    /// The driver that allocated it, for any use.
+    Driver(DriverId),
+    /// A filter module, by handle.
+    Module(usize),
+    /// The protocol, the miniport, or NDIS on the way between.
+    Lab,
+}
+
+/// On which way an NBL is, and whether forth or back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// Not on its way.
+    Home,
+    /// Down, as a send.
+    Sent,
+    /// Back up, completed.
+    Completed,
+    /// Up, as a receive.
+    Indicated,
+    /// Back down, returned.
+    Returned,
+}
+
+/// An NBL.
+pub struct Packet {
+    /// Number, by order of making.
+    pub id: u64,
+    /// Driver's address.
+    pub address: *mut NET_BUFFER_LIST,
+    /// The lab's view.
+    pub nbl: Nbl,
+    /// Who made it.
+    pub maker: Maker,
+    /// Conversation that it belongs to, for the order (V31); of the lab's own only.
+    pub flow: u64,
+    /// Holds the NBL, its NBs and MDLs.
+    pub(super) descriptor: Span,
+    /// Holds its payload; of the lab's own only.
+    pub(super) payload: Option<Span>,
+    /// What it looked like; of the lab's own only.
+    pub(super) snapshot: Option<Snapshot>,
+    /// What `SourceHandle` has to be; of the lab's own only.
+    pub(super) source: usize,
+    /// `TcpLargeSendNetBufferListInfo` as the protocol set it.
+    pub(super) large_send: usize,
+    /// MDLs of the lab's own, which describe nothing once the packet is gone.
+    pub(super) mdls: Vec<*mut MDL>,
+    /// Where it is.
+    pub(super) state: Mutex<State>,
+}
+
+impl Drop for Packet {
+    fn drop(&mut self) {
+        for mdl in &self.mdls {
+            kernel().memory.mdls.forget(*mdl);
+        }
+    }
+}
+
+// SAFETY: `address` is only compared and handed to drivers; what it points to is reached by its owner alone.
+unsafe impl Send for Packet {}
+// SAFETY: as above.
+unsafe impl Sync for Packet {}
+
+/// Where an NBL is on its way.
+pub(super) struct State {
+    /// Who may touch it.
+    pub(super) owner: Owner,
+    /// Which way it goes.
+    pub(super) phase: Phase,
+    /// Lent for the duration of a callback (RESOURCES).
+    pub(super) lent: bool,
+    /// The callback that brought it has not returned yet.
+    pub(super) in_call: bool,
+    /// The module was Running when it was brought.
+    pub(super) running: bool,
+    /// Number of the delivery, rising.
+    pub(super) delivery: u64,
+    /// When it was brought, on the unbiased clock.
+    pub(super) since_ns: u64,
+    /// The module that sent or indicated it, where a driver made it.
+    pub(super) sender: Option<usize>,
+    history: VecDeque<Event>,
+}
+
+impl State {
+    /// The state of an NBL that was just made.
+    pub(super) fn new(owner: Owner) -> Self {
+        Self {
+            owner,
+            phase: Phase::Home,
+            lent: false,
+            in_call: false,
+            running: false,
+            delivery: 0,
+            since_ns: 0,
+            sender: None,
+            history: VecDeque::new(),
+        }
+    }
+}
+
+#[derive(Clone)]
+struct Event {
+    at_ns: u64,
+    what: &'static str,
+    who: String,
+    site: usize,
+}
+
+impl Packet {
+    /// Its state. Not to be held when a rule is checked: the report reads the history.
+    pub(super) fn locked(&self) -> MutexGuard<'_, State> {
+        lock(&self.state)
+    }
+
+    /// Its last events, oldest first.
+    pub fn history(&self) -> Vec<String> {
+        self.locked().history.iter().map(Event::line).collect()
+    }
+
+    /// `NBL 7 (send of the protocol)`.
+    pub fn name(&self) -> String {
+        match self.maker {
+            Maker::Protocol => format!("NBL {} (a protocol's send)", self.id),
+            Maker::Miniport => format!("NBL {} (a miniport's receive)", self.id),
+            Maker::Driver(driver) => {
+                format!("NBL {} ({}'s own)", self.id, kernel().driver_name(driver))
+            }
+        }
+    }
+
+    /// What it carries beside its frames.
+    pub fn oob(&self) -> Oob {
+        Oob(self.nbl.info().map(|word| word.addr()))
+    }
+
+    /// Whether a driver made it.
+    pub fn is_drivers(&self) -> bool {
+        matches!(self.maker, Maker::Driver(_))
+    }
+
+    /// A rule is broken by what happened to it.
+    pub(super) fn broken(&self, rule: Rule, what: impl Into<String>) {
+        let what = format!("{}: {}", self.name(), what.into());
+        kernel().judge.broken_with(rule, what, self.history());
+    }
+
+    /// Evaluates a rule about it.
+    pub(super) fn check(&self, rule: Rule, holds: bool, what: impl FnOnce() -> String) {
+        kernel().judge.evaluated(rule);
+        if !holds {
+            self.broken(rule, what());
+        }
+    }
+
+    /// Adds an event to its history.
+    pub(super) fn note(&self, state: &mut State, what: &'static str, who: String) {
+        let event = Event { at_ns: kernel().clock.now_ns(), what, who, site: thread::call_site() };
+        self.descriptor.note(event.line());
+        if let Some(payload) = &self.payload {
+            payload.note(event.line());
+        }
+        if state.history.len() == HISTORY {
+            state.history.pop_front();
+        }
+        state.history.push_back(event);
+    }
+
+    /// The driver may touch it.
+    pub(super) fn open(&self) {
+        let flags = self.nbl.nbl_flags();
+        let read_only = match self.maker {
+            Maker::Protocol => flags & NDIS_NBL_FLAGS_SEND_READ_ONLY != 0,
+            Maker::Miniport => flags & NDIS_NBL_FLAGS_RECV_READ_ONLY != 0,
+            Maker::Driver(_) => false,
+        };
+        self.descriptor.open(Access::ReadWrite);
+        if let Some(payload) = &self.payload {
+            payload.open(if read_only { Access::ReadOnly } else { Access::ReadWrite });
+        }
+    }
+
+    /// The driver may not touch it, since `why`.
+    pub(super) fn close(&self, why: &'static str) {
+        self.descriptor.close(why);
+        if let Some(payload) = &self.payload {
+            payload.close(why);
+        }
+    }
+
+    /// Compares with what it looked like when the lab made it (V21).
+    pub(super) fn compare(&self, home: bool) {
+        if let (Some(snapshot), Some(payload)) = (&self.snapshot, &self.payload) {
+            let difference = snapshot.difference(self.nbl, payload, home);
+            self.check(rule::V21, difference.is_none(), || difference.unwrap_or_default());
+        }
+    }
+}
+
+impl Event {
+    fn line(&self) -> String {
+        let site = kernel().describe_address(self.site);
+        let (s, us) = (self.at_ns / 1_000_000_000, self.at_ns / 1000 % 1_000_000);
+        if self.site == 0 {
+            format!("{s}.{us:06} {} {}", self.what, self.who)
+        } else {
+            format!("{s}.{us:06} {} {} from {site}", self.what, self.who)
+        }
+    }
+}
