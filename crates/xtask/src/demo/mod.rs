@@ -74,7 +74,7 @@ fn live(driver: &Path, programs: &programs::Programs, folder: &Path) -> Result<S
     if result.is_ok() {
         traffic::quiesce(&a, INTERFACE)?;
         traffic::quiesce(&b, INTERFACE)?;
-        sleep(Duration::from_millis(300));
+        settle(&names)?;
     }
     let ended = capture.interrupt()?;
     for mut observer in observers {
@@ -104,7 +104,7 @@ fn live(driver: &Path, programs: &programs::Programs, folder: &Path) -> Result<S
     let list = |name: &str| report.get(name).and_then(Value::as_array).map_or(0, Vec::len);
     let (violations, rules) = (list("violations"), list("evaluated"));
     let line = format!(
-        "demo: ok frames={frames} captured={captured} copies_per_frame={:.2} max_hold_ms={} violations={violations} \
+        "demo: ok frames={frames} captured={captured} copies_per_frame={:.2} max_hold_ms={:.1} violations={violations} \
          rules_evaluated={rules} file={}",
         number("copies_per_frame")?,
         number("max_hold_ms")?,
@@ -168,6 +168,21 @@ fn observe(host: &Host, direction: &str, file: &Path) -> Result<Observer> {
     let running = Running::start(&mut command)?;
     wait_for("tcpdump", || fs::read_to_string(&said).is_ok_and(|said| said.contains("listening on")))?;
     Ok(Observer { running, said })
+}
+
+/// Waits until the files have stopped growing: tcpdump hands over what it has once a second, and forgets the rest when it is
+/// interrupted.
+fn settle(files: &[PathBuf]) -> Result<()> {
+    let sizes = || files.iter().map(|file| Ok(fs::metadata(file)?.len())).collect::<Result<Vec<_>>>();
+    let mut before = sizes()?;
+    loop {
+        sleep(Duration::from_millis(2500));
+        let now = sizes()?;
+        if now == before {
+            return Ok(());
+        }
+        before = now;
+    }
 }
 
 fn wait_for(what: &str, mut is_there: impl FnMut() -> bool) -> Result<()> {
