@@ -63,6 +63,8 @@ fn manifest() -> Result<Table> {
     settings.insert("members".into(), Value::Array(members));
     settings.remove("default-members");
     settings.remove("exclude");
+    // It names packages that are not there.
+    manifest.get_mut("profile").and_then(Value::as_table_mut).context("Cargo.toml has no profiles")?.remove("dev");
     manifest.insert("patch".into(), Value::Table(patches(&root, &patch)?));
     Ok(manifest)
 }
