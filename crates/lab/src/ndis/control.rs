@@ -340,7 +340,7 @@ pub(super) unsafe extern "efiapi" fn ndis_f_set_attributes(
     if kernel().faults.should_fail(FaultKind::Ndis) {
         return NDIS_STATUS_RESOURCES;
     }
-    let size = NDIS_SIZEOF_FILTER_ATTRIBUTES_REVISION_1 as u16;
+    let size = NDIS_SIZEOF_FILTER_ATTRIBUTES_REVISION_1;
     let good = check_header(
         "NDIS_FILTER_ATTRIBUTES",
         raw::read(attributes.cast::<NDIS_OBJECT_HEADER>()),
@@ -362,7 +362,7 @@ pub(super) unsafe extern "efiapi" fn ndis_set_optional_handlers(handle: NDIS_HAN
     let Some(module) = kernel().ndis.module(FUNCTION, handle) else {
         return NDIS_STATUS_INVALID_PARAMETER;
     };
-    let size = NDIS_SIZEOF_FILTER_PARTIAL_CHARACTERISTICS_REVISION_1 as u16;
+    let size = NDIS_SIZEOF_FILTER_PARTIAL_CHARACTERISTICS_REVISION_1;
     let good = check_header(
         "NDIS_FILTER_PARTIAL_CHARACTERISTICS",
         raw::read(handlers.cast::<NDIS_OBJECT_HEADER>()),
