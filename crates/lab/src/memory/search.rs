@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::Memory;
+use super::{Memory, PAGE};
 use crate::kernel::{DriverId, kernel};
 
 /// Bytes that count as a copy.
@@ -11,6 +11,8 @@ const WINDOW: usize = 16;
 const WORD: usize = 8;
 /// Windows of fewer distinct bytes (padding, counters at zero) are no evidence.
 const MIN_DISTINCT: usize = 5;
+
+static ZEROS: [u8; PAGE] = [0; PAGE];
 
 /// The words of a payload, to be looked up by value.
 struct Needle<'a> {
@@ -39,17 +41,29 @@ impl<'a> Needle<'a> {
 
     /// The offset in `memory` of a window of the payload. `memory` starts aligned.
     fn find_in(&self, memory: &[u8]) -> Option<usize> {
+        // Most of a large buffer was never used: pages of zeros are passed over, but for their borders.
+        let pages = memory.chunks(PAGE).enumerate().filter(|(_, page)| **page != ZEROS[..page.len()]);
+        let mut used = pages.map(|(index, page)| (index * PAGE, index * PAGE + page.len()));
+        used.find_map(|(from, to)| self.find_within(memory, from.saturating_sub(WINDOW), to + WINDOW))
+    }
+
+    /// As [`Self::find_in`], for the words of `memory` from one offset to another.
+    fn find_within(&self, memory: &[u8], from: usize, to: usize) -> Option<usize> {
         let (words, _) = memory.as_chunks::<WORD>();
-        for (index, word) in words.iter().enumerate() {
-            let word = u64::from_ne_bytes(*word);
-            if !self.hashes[hash(word)] {
-                continue;
+        let word_at = |index: usize| words.get(index).map_or(0, |word| u64::from_ne_bytes(*word));
+        let mut before = 0;
+        let mut word = word_at(from / WORD);
+        for index in from / WORD..(to / WORD).min(words.len()) {
+            let after = word_at(index + 1);
+            // A window around a word of zeros between such words is of zeros.
+            if before | word | after != 0 && self.hashes[hash(word)] {
+                let mut starts = self.words.get(&word).into_iter().flatten();
+                let found = starts.find_map(|start| self.window_around(memory, index * WORD, *start));
+                if found.is_some() {
+                    return found;
+                }
             }
-            let Some(starts) = self.words.get(&word) else { continue };
-            let at = index * WORD;
-            if let Some(offset) = starts.iter().find_map(|start| self.window_around(memory, at, *start)) {
-                return Some(offset);
-            }
+            (before, word) = (word, after);
         }
         None
     }
@@ -94,7 +108,7 @@ impl Memory {
 
 #[cfg(test)]
 mod tests {
-    use super::{Needle, WINDOW};
+    use super::{Needle, PAGE, WINDOW};
 
     #[test]
     fn a_window_is_found_wherever_it_lies() {
@@ -107,6 +121,18 @@ mod tests {
                 memory[at + WINDOW - 1] = 0xff;
                 let shorter = Needle::new(&payload).find_in(&memory);
                 assert_eq!(shorter, None, "15 bytes are no window, from {from} at {at}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_window_at_the_border_of_an_unused_page_is_found() {
+        // Half of the window is zeros, in the unused page.
+        for payload in [[[0; 8], [1, 2, 3, 4, 5, 6, 7, 8]].concat(), [[1, 2, 3, 4, 5, 6, 7, 8], [0; 8]].concat()] {
+            for at in [PAGE - 12, PAGE - 8, PAGE - 4, 2 * PAGE - 12, 2 * PAGE - 8, 2 * PAGE - 4] {
+                let mut memory = vec![0; 3 * PAGE];
+                memory[at..at + WINDOW].copy_from_slice(&payload);
+                assert_eq!(Needle::new(&payload).find_in(&memory), Some(at));
             }
         }
     }
