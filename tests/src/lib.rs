@@ -41,6 +41,17 @@ pub fn built(name: &str) -> PathBuf {
     path
 }
 
+/// A program of the project's (`nblease-lab`, `nblease`), built in the profile of the tests.
+///
+/// # Panics
+/// Where it is not there.
+pub fn program(name: &str) -> PathBuf {
+    let test = std::env::current_exe().expect("a test is a program");
+    let path = test.ancestors().nth(2).expect("tests lie in target/PROFILE/deps").join(name);
+    assert!(path.exists(), "{} is not there: run `cargo xtask programs`", path.display());
+    path
+}
+
 /// The driver in a lab of its own.
 pub struct Rig {
     /// The kernel.

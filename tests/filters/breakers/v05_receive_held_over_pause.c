@@ -8,14 +8,9 @@ static NDIS_PORT_NUMBER held_port;
 static ULONG held_count;
 static KSPIN_LOCK held_lock;
 
-static void holding_receive(NDIS_HANDLE context, PNET_BUFFER_LIST lists, NDIS_PORT_NUMBER port, ULONG count, ULONG flags) {
-    struct module *module = context;
+/* Holds a list, or none, in the place of what is held; passes on what was. */
+static void hold_instead(struct module *module, PNET_BUFFER_LIST lists, NDIS_PORT_NUMBER port, ULONG count) {
     KIRQL irql = KeAcquireSpinLockRaiseToDpc(&held_lock);
-    if (module != holder || (flags & NDIS_RECEIVE_FLAGS_RESOURCES)) {
-        KeReleaseSpinLock(&held_lock, irql);
-        receive(context, lists, port, count, flags);
-        return;
-    }
     PNET_BUFFER_LIST before = held;
     NDIS_PORT_NUMBER before_port = held_port;
     ULONG before_count = held_count;
@@ -24,29 +19,38 @@ static void holding_receive(NDIS_HANDLE context, PNET_BUFFER_LIST lists, NDIS_PO
     held_count = count;
     KeReleaseSpinLock(&held_lock, irql);
     if (before)
-        receive(context, before, before_port, before_count, 0);
+        receive(module, before, before_port, before_count, 0);
+}
+
+static void holding_receive(NDIS_HANDLE context, PNET_BUFFER_LIST lists, NDIS_PORT_NUMBER port, ULONG count, ULONG flags) {
+    struct module *module = context;
+    if (module != holder) {
+        receive(module, lists, port, count, flags);
+    } else if (flags & NDIS_RECEIVE_FLAGS_RESOURCES) {
+        hold_instead(module, 0, 0, 0);
+        receive(module, lists, port, count, flags);
+    } else {
+        hold_instead(module, lists, port, count);
+    }
 }
 
 static NDIS_STATUS holding_restart(NDIS_HANDLE context, PNDIS_FILTER_RESTART_PARAMETERS parameters) {
-    KIRQL irql = KeAcquireSpinLockRaiseToDpc(&held_lock);
     if (!holder)
         holder = context;
-    KeReleaseSpinLock(&held_lock, irql);
     return restart(context, parameters);
 }
 
 static NDIS_STATUS draining_pause(NDIS_HANDLE context, PNDIS_FILTER_PAUSE_PARAMETERS parameters) {
     struct module *module = context;
-    PNET_BUFFER_LIST last = 0;
-    KIRQL irql = KeAcquireSpinLockRaiseToDpc(&held_lock);
     if (module == holder && !broken) {
-        last = held;
+        KIRQL irql = KeAcquireSpinLockRaiseToDpc(&held_lock);
+        PNET_BUFFER_LIST last = held;
         held = 0;
         holder = 0;
+        KeReleaseSpinLock(&held_lock, irql);
+        if (last)
+            NdisFReturnNetBufferLists(module->handle, last, 0);
     }
-    KeReleaseSpinLock(&held_lock, irql);
-    if (last)
-        NdisFReturnNetBufferLists(module->handle, last, 0);
     return pause(context, parameters);
 }
 

@@ -1,16 +1,12 @@
-/* V15: refuses sends, and completes them twice; or once. */
+/* V15: passes completions of sends up twice; or once. */
 #include "breaker.h"
 
-static void refusing_send(NDIS_HANDLE context, PNET_BUFFER_LIST lists, NDIS_PORT_NUMBER port, ULONG flags) {
-    struct module *module = context;
-    (void)port;
-    for (PNET_BUFFER_LIST list = lists; list; list = list->Next)
-        list->Status = NDIS_STATUS_FAILURE;
-    NdisFSendNetBufferListsComplete(module->handle, lists, flags & NDIS_SEND_FLAGS_DISPATCH_LEVEL);
+static void repeating_send_complete(NDIS_HANDLE context, PNET_BUFFER_LIST lists, ULONG flags) {
+    send_complete(context, lists, flags);
     if (broken)
-        NdisFSendNetBufferListsComplete(module->handle, lists, flags & NDIS_SEND_FLAGS_DISPATCH_LEVEL);
+        send_complete(context, lists, flags);
 }
 
 static void replace(void) {
-    characteristics.SendNetBufferListsHandler = refusing_send;
+    characteristics.SendNetBufferListsCompleteHandler = repeating_send_complete;
 }
