@@ -1,6 +1,7 @@
 //! The command line.
 #![expect(clippy::doc_markdown, reason = "what documents an option is its help text")]
 
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -35,6 +36,18 @@ impl Args {
         self.device.clone().unwrap_or_else(Target::from_environment)
     }
 }
+
+/// The command line asks for what cannot be had, as only the driver's answers show: the sentence that says so.
+#[derive(Debug)]
+pub struct WrongUsage(pub String);
+
+impl fmt::Display for WrongUsage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for WrongUsage {}
 
 /// What to do.
 #[derive(Debug, Subcommand)]

@@ -11,7 +11,7 @@ use nblease_client::abi::configure::{Configure, ConfigureFlags, Directions, MAX_
 use nblease_client::{Capture, CaptureOptions, Device, Error, Stats, Target, Transport};
 use serde_json::json;
 
-use crate::args::CaptureArgs;
+use crate::args::{CaptureArgs, WrongUsage};
 use crate::select::select;
 use crate::session::{RunError, Session, dropped};
 use crate::sink::Sink;
@@ -77,17 +77,15 @@ fn configuration(args: &CaptureArgs, adapters: usize) -> Configure {
     }
 }
 
-/// Says what to change about the command line where that is what helps.
+/// Tells what is wrong with the command line from other failures, and says what to change about it.
 fn explain(error: Error) -> anyhow::Error {
-    let advice = match &error {
+    match error {
         Error::ReadTooSmall { needed, .. } => {
-            Some(format!("give --read-size {} or more, or a smaller -s", needed.div_ceil(1024)))
+            let advice = format!("give --read-size {} or more, or a smaller -s", needed.div_ceil(1024));
+            WrongUsage(format!("{error}: {advice}")).into()
         }
-        _ => None,
-    };
-    match advice {
-        Some(advice) => anyhow::anyhow!("{error}: {advice}"),
-        None => error.into(),
+        Error::Config(error) => WrongUsage(error.to_string()).into(),
+        error => error.into(),
     }
 }
 

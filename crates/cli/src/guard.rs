@@ -15,16 +15,12 @@ use std::process::{Child, Command, Stdio};
 pub const COMMAND: &str = "guard-file";
 
 /// The second process, seen from the first.
-pub struct Guard {
-    process: Child,
-    /// Length of the file: whole blocks.
-    len: u64,
-}
+pub struct Guard(Child);
 
 impl Guard {
-    /// Guards the file at `path`, which holds `len` bytes of whole blocks. It does without where
-    /// there can be no second process.
-    pub fn start(path: &Path, len: u64) -> Option<Self> {
+    /// Guards the file at `path`, which is empty. It does without where there can be no second
+    /// process.
+    pub fn start(path: &Path) -> Option<Self> {
         let process = Command::new(std::env::current_exe().ok()?)
             .arg(COMMAND)
             .arg(path)
@@ -35,25 +31,24 @@ impl Guard {
             .process_group(0)
             .spawn()
             .ok()?;
-        let mut guard = Self { process, len: 0 };
-        guard.grown(len);
+        let mut guard = Self(process);
+        guard.grown(0);
         Some(guard)
     }
 
-    /// Notes that `more` bytes of whole blocks have been written.
-    pub fn grown(&mut self, more: u64) {
-        self.len += more;
-        if let Some(pipe) = &mut self.process.stdin {
+    /// Notes that the file now holds `len` bytes of whole blocks.
+    pub fn grown(&mut self, len: u64) {
+        if let Some(pipe) = &mut self.0.stdin {
             // Where the second process is gone, the capture goes on without.
-            let _ = pipe.write_all(&self.len.to_le_bytes());
+            let _ = pipe.write_all(&len.to_le_bytes());
         }
     }
 }
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        drop(self.process.stdin.take());
-        let _ = self.process.wait();
+        drop(self.0.stdin.take());
+        let _ = self.0.wait();
     }
 }
 

@@ -3,6 +3,8 @@
 use anyhow::{Result, bail};
 use nblease_client::Adapter;
 
+use crate::args::WrongUsage;
+
 /// The `NetLuid`s of the adapters that are wanted, in the order of the command line and each once;
 /// all adapters where none is named.
 pub fn select(adapters: &[Adapter], wanted: &[String]) -> Result<Vec<u64>> {
@@ -16,7 +18,8 @@ pub fn select(adapters: &[Adapter], wanted: &[String]) -> Result<Vec<u64>> {
     for name in wanted {
         let Some(adapter) = find(adapters, name) else {
             let known: Vec<_> = adapters.iter().map(describe).collect();
-            bail!("there is no adapter \"{name}\"; there are: {}", known.join(", "));
+            let sentence = format!("there is no adapter \"{name}\"; there are: {}", known.join(", "));
+            return Err(WrongUsage(sentence).into());
         };
         if !luids.contains(&adapter.entry.net_luid) {
             luids.push(adapter.entry.net_luid);

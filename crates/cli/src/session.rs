@@ -41,6 +41,7 @@ pub struct Session {
 }
 
 /// An interface, at the position of its number.
+#[derive(Clone)]
 struct Interface {
     name: String,
     captured: u64,
@@ -62,13 +63,17 @@ impl Session {
         self.captured
     }
 
-    /// Takes a run of blocks, up to the last frame that was asked for.
+    /// Takes a run of blocks, up to the last frame that was asked for. What the output does not take is not counted.
     pub fn run(&mut self, bytes: &[u8]) -> Result<(), RunError> {
         let mut whole = 0;
+        let before = (self.captured, self.interfaces.clone());
         let result = self.blocks(bytes, &mut whole);
         // What was whole is kept, whatever came after it.
-        if whole != 0 {
-            self.sink.blocks(bytes.get(..whole).unwrap_or_default())?;
+        if whole != 0
+            && let Err(error) = self.sink.blocks(bytes.get(..whole).unwrap_or_default())
+        {
+            (self.captured, self.interfaces) = before;
+            return Err(error.into());
         }
         result
     }

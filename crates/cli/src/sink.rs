@@ -2,7 +2,7 @@
 
 use std::env::consts::OS;
 use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, Seek, SeekFrom, Write};
 use std::path::Path;
 
 use anyhow::{Context, Result};
@@ -27,19 +27,30 @@ pub enum Sink {
 /// output ends with a whole block whenever the program does.
 pub struct PcapngFile {
     file: File,
+    /// Bytes of whole blocks in a file of its own; absent for a pipe, a device, or what the caller opened.
+    len: Option<u64>,
     #[cfg(unix)]
     guard: Option<Guard>,
 }
 
 impl PcapngFile {
-    /// Takes blocks.
+    /// Takes blocks: all of them or, where they go into a file that takes no more, none.
     fn write(&mut self, blocks: &[u8]) -> io::Result<()> {
-        self.file.write_all(blocks)?;
-        #[cfg(unix)]
-        if let Some(guard) = &mut self.guard {
-            guard.grown(blocks.len() as u64);
+        let written = self.file.write_all(blocks);
+        if let Some(len) = &mut self.len {
+            if written.is_err() {
+                // A full disk may have taken some.
+                self.file.set_len(*len)?;
+                self.file.seek(SeekFrom::Start(*len))?;
+            } else {
+                *len += blocks.len() as u64;
+                #[cfg(unix)]
+                if let Some(guard) = &mut self.guard {
+                    guard.grown(*len);
+                }
+            }
         }
-        Ok(())
+        written
     }
 }
 
@@ -59,13 +70,16 @@ impl Sink {
             let out = BufWriter::new(stdout()?);
             return Ok(if json { Self::Json(out) } else { Self::Lines(out) });
         };
-        let file = if path == Path::new("-") {
-            stdout()?
-        } else {
-            File::create(path).with_context(|| format!("cannot write {}", path.display()))?
+        let cannot = || format!("cannot write {}", path.display());
+        let is_stdout = path == Path::new("-");
+        let file = if is_stdout { stdout() } else { File::create(path) }.with_context(cannot)?;
+        let is_own = !is_stdout && file.metadata().with_context(cannot)?.is_file();
+        let mut out = PcapngFile {
+            file,
+            len: is_own.then_some(0),
+            #[cfg(unix)]
+            guard: is_own.then(|| Guard::start(path)).flatten(),
         };
-        #[cfg(unix)]
-        let guard = file.metadata()?.is_file().then(|| Guard::start(path, 0)).flatten();
         let (major, minor) = (version.ndis_version >> 16, version.ndis_version & 0xFFFF);
         let mut head = [0; SHB_MAX_LEN];
         let len = ShbPlan {
@@ -73,12 +87,7 @@ impl Sink {
             userappl: concat!("nblease ", env!("CARGO_PKG_VERSION")),
         }
         .write(&mut head);
-        let mut out = PcapngFile {
-            file,
-            #[cfg(unix)]
-            guard,
-        };
-        out.write(head.get(..len).unwrap_or_default())?;
+        out.write(head.get(..len).unwrap_or_default()).with_context(cannot)?;
         Ok(Self::Pcapng(out))
     }
 

@@ -169,21 +169,42 @@ fn wrong_usage_ends_with_2() {
     }
 }
 
+/// What a program that ends with `code` says.
+fn sentence(command: Command, code: i32) -> String {
+    let (ended, out, err) = output(command);
+    assert_eq!((ended, &*out), (Some(code), ""), "{err}");
+    assert_eq!(err.lines().count(), 1, "{err}");
+    err.trim_end().strip_prefix("nblease: ").unwrap().to_owned()
+}
+
+#[test]
+fn wrong_usage_that_only_the_driver_shows_ends_with_2_and_a_sentence() {
+    let scripted = |args: &[&str]| sentence(on(&FakeLab::start(Script::default()), args), 2);
+    assert_eq!(
+        scripted(&["capture", "-i", "eth9"]),
+        "there is no adapter \"eth9\"; there are: \"Ethernet\" (index 1), \"Wi-Fi\" (index 2)"
+    );
+    assert_eq!(
+        scripted(&["capture", "--read-size", "64"]),
+        "reads of 65536 bytes are too small for this snaplen, which needs 262220 bytes: \
+         give --read-size 257 or more, or a smaller -s"
+    );
+    assert_eq!(
+        scripted(&["capture", "--spill", "64K"]),
+        "the spill must hold the largest record and be at most 268435456 bytes"
+    );
+}
+
 #[test]
 fn failures_end_with_1_and_a_sentence() {
-    let sentence = |command: Command| {
-        let (code, out, err) = output(command);
-        assert_eq!((code, &*out), (Some(1), ""), "{err}");
-        assert_eq!(err.lines().count(), 1, "{err}");
-        err.trim_end().strip_prefix("nblease: ").unwrap().to_owned()
-    };
     let scripted = |script: Script, args: &[&str]| {
         let lab = FakeLab::start(script);
-        sentence(on(&lab, args))
+        sentence(on(&lab, args), 1)
     };
+    let sentence = |command| sentence(command, 1);
     assert_eq!(
         sentence(nblease(&["list", "--device", "unix:/nonexistent/lab.sock"])),
-        "the driver is not loaded (unix:/nonexistent/lab.sock does not exist); \
+        "the driver is not loaded (no device at unix:/nonexistent/lab.sock); \
          load it with `cargo xtask lab`"
     );
     assert_eq!(
@@ -214,22 +235,47 @@ fn failures_end_with_1_and_a_sentence() {
         "the filter is attached to no adapter"
     );
     assert_eq!(
-        scripted(Script::default(), &["capture", "-i", "eth9"]),
-        "there is no adapter \"eth9\"; there are: \"Ethernet\" (index 1), \"Wi-Fi\" (index 2)"
-    );
-    assert_eq!(
-        scripted(Script::default(), &["capture", "--read-size", "64"]),
-        "reads of 65536 bytes are too small for this snaplen, which needs 262220 bytes: \
-         give --read-size 257 or more, or a smaller -s"
-    );
-    assert_eq!(
-        scripted(Script::default(), &["capture", "--spill", "64K"]),
-        "the spill must hold the largest record and be at most 268435456 bytes"
-    );
-    assert_eq!(
         scripted(Script::default(), &["capture", "-c", "1", "-w", "/nonexistent/x.pcapng"]),
         "cannot write /nonexistent/x.pcapng: No such file or directory (os error 2)"
     );
+}
+
+#[test]
+fn a_disk_that_takes_no_more_is_a_failure_that_keeps_whole_blocks() {
+    let lab = FakeLab::start(Script::default());
+    let full = sentence(on(&lab, &["capture", "-w", "/dev/full"]), 1);
+    assert_eq!(full, "cannot write /dev/full: No space left on device (os error 28)");
+
+    let runs: Vec<_> = (0..100).map(|n| run([n; 20])).collect();
+    let lab = FakeLab::start(Script { runs: runs.clone(), ..Script::default() });
+    let file = Temporary::new();
+    // At most 20 units of 512 or 1024 bytes: some of the runs, and a part of one. The signal is that of the limit only.
+    let mut command = Command::new("sh");
+    let script = "trap '' XFSZ; ulimit -f 20; exec \"$0\" capture -w \"$1\"";
+    command.args(["-c", script, env!("CARGO_BIN_EXE_nblease"), file.path()]).env("NBLEASE_LAB", &lab.path);
+    let (code, _, err) = output(command);
+    assert_eq!(code, Some(1));
+    let (captured, _) = content(&file.read());
+    let frames = captured.strip_prefix(&*descriptions()).unwrap();
+    assert!(!frames.is_empty() && runs.concat().starts_with(frames) && frames.len() % runs[0].len() == 0);
+    let count = 20 * frames.len() / runs[0].len();
+    assert!(err.starts_with(&format!("nblease: {count} frames captured")), "{err}");
+    assert!(err.ends_with("nblease: cannot write what was captured: File too large (os error 27)\n"), "{err}");
+}
+
+/// Standard output is the caller's: a file behind it is not guarded, nor one that is called `-`.
+#[test]
+fn a_file_that_is_called_like_standard_output_is_left_alone() {
+    let lab = FakeLab::start(Script { runs: vec![run([1])], ..Script::default() });
+    let folder = temporary("d");
+    fs::create_dir(&folder).unwrap();
+    fs::write(folder.join("-"), [7; 5000]).unwrap();
+    let out = fs::File::create(folder.join("out")).unwrap();
+    let mut command = on(&lab, &["capture", "-c", "1", "-w", "-"]);
+    assert!(command.current_dir(&folder).stdout(out).stderr(Stdio::null()).status().unwrap().success());
+    assert_eq!(content(&fs::read(folder.join("out")).unwrap()).0, expected(&[run([1])]));
+    assert_eq!(fs::read(folder.join("-")).unwrap(), [7; 5000]);
+    fs::remove_dir_all(&folder).unwrap();
 }
 
 #[test]

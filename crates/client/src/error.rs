@@ -54,7 +54,7 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoDevice(target) => {
-                write!(f, "the driver is not loaded ({target} does not exist); load it with {}", target.how_to_load())
+                write!(f, "the driver is not loaded (no device at {target}); load it with {}", target.how_to_load())
             }
             Self::AccessDenied(target) => {
                 write!(f, "{target} may be opened by administrators only")

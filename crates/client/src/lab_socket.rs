@@ -12,6 +12,9 @@ use nblease_abi::user_call::{FrameError, FrameHeader, Reply, Request};
 
 use crate::{Ended, Error, ReadId, Target, Transport};
 
+/// `STATUS_NO_SUCH_DEVICE`: what opening the device ends with once its driver is to be unloaded.
+const NO_SUCH_DEVICE: NtStatus = NtStatus(0xC000_000E);
+
 /// A connection to a lab, with the handle of the control device that it stands for.
 #[derive(Debug)]
 pub struct LabSocket {
@@ -64,7 +67,9 @@ impl LabSocket {
         let (status, _) = socket.call(&Request::Open { name: DEVICE_NAME_WIN32 })?;
         match status {
             NtStatus::SUCCESS => Ok(socket),
-            NtStatus::OBJECT_NAME_NOT_FOUND | NtStatus::DEVICE_DOES_NOT_EXIST => Err(Error::NoDevice(target.clone())),
+            NtStatus::OBJECT_NAME_NOT_FOUND | NtStatus::DEVICE_DOES_NOT_EXIST | NO_SUCH_DEVICE => {
+                Err(Error::NoDevice(target.clone()))
+            }
             NtStatus::ACCESS_DENIED => Err(Error::AccessDenied(target.clone())),
             status => Err(Error::Refused { call: "Open", status }),
         }

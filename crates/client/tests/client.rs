@@ -132,7 +132,7 @@ fn no_lab_other_versions_and_refusals_are_told() {
     let error = Device::open(&absent).err().unwrap();
     assert_eq!(
         error.to_string(),
-        "the driver is not loaded (unix:/nonexistent/nblease.sock does not exist); \
+        "the driver is not loaded (no device at unix:/nonexistent/nblease.sock); \
          load it with `cargo xtask lab`"
     );
     let lab = FakeLab::start(Script { abi_version: 2, ..Script::default() });
