@@ -123,6 +123,8 @@ fn restart_attributes(adapter: &Adapter, lent: &mut Lent) -> *mut NDIS_RESTART_A
     let data = offset_of!(NDIS_RESTART_ATTRIBUTES, Data);
     let bytes = size_of::<NDIS_RESTART_GENERAL_ATTRIBUTES>();
     let at = lent.room(data + bytes, 16);
+    // `room` aligned it.
+    #[allow(clippy::cast_ptr_alignment)]
     let list = at.cast::<NDIS_RESTART_ATTRIBUTES>();
     super::raw::write(
         list,

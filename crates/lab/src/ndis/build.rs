@@ -72,29 +72,29 @@ pub fn nbl(frames: &[Frame], dressing: &Dressing<'_>) -> Built {
     let context = context_size();
 
     let mut places = Places { used: 0 };
-    let nbl_at = places.take(size_of::<NET_BUFFER_LIST>(), 16);
-    let context_at = places.take(size_of::<NET_BUFFER_LIST_CONTEXT>() + context, 16);
-    let nbs_at: Vec<usize> = frames.iter().map(|_| places.take(size_of::<NET_BUFFER>(), 16)).collect();
-    let mdls_at: Vec<Vec<usize>> = buffers
+    let nbl_place = places.take(size_of::<NET_BUFFER_LIST>(), 16);
+    let context_place = places.take(size_of::<NET_BUFFER_LIST_CONTEXT>() + context, 16);
+    let places_of_nbs: Vec<usize> = frames.iter().map(|_| places.take(size_of::<NET_BUFFER>(), 16)).collect();
+    let places_of_mdls: Vec<Vec<usize>> = buffers
         .iter()
         .map(|chain| chain.iter().map(|buffer| places.take(size_of_mdl(buffer.addr(), buffer.len()), 8)).collect())
         .collect();
     let descriptor = kernel().memory.alloc(Kind::Descriptor, places.used);
     let place = |at: usize| descriptor.driver().wrapping_add(at);
 
-    let nbl: *mut NET_BUFFER_LIST = place(nbl_at).cast();
+    let nbl: *mut NET_BUFFER_LIST = place(nbl_place).cast();
     dress(nbl, dressing);
     if context > 0 {
-        let at: *mut NET_BUFFER_LIST_CONTEXT = place(context_at).cast();
+        let at: *mut NET_BUFFER_LIST_CONTEXT = place(context_place).cast();
         set_context(nbl, at, context as u16);
     }
     let mut nb_after: *mut NET_BUFFER = std::ptr::null_mut();
     let mut mdls = Vec::new();
-    let all = nbs_at.iter().zip(&mdls_at).zip(&buffers).zip(frames.iter().zip(&layouts));
-    for (((nb_at, mdls_at), buffers), (frame, layout)) in all.rev() {
-        let nb: *mut NET_BUFFER = place(*nb_at).cast();
+    let all = places_of_nbs.iter().zip(&places_of_mdls).zip(&buffers).zip(frames.iter().zip(&layouts));
+    for (((nb_place, places_of_mdls), buffers), (frame, layout)) in all.rev() {
+        let nb: *mut NET_BUFFER = place(*nb_place).cast();
         let mut mdl_after: *mut MDL = std::ptr::null_mut();
-        for ((at, buffer), piece) in mdls_at.iter().zip(buffers).zip(&layout.pieces).rev() {
+        for ((at, buffer), piece) in places_of_mdls.iter().zip(buffers).zip(&layout.pieces).rev() {
             let mdl: *mut MDL = place(*at).cast();
             describe(mdl, *buffer, piece.mapped, mdl_after);
             mdl_after = mdl;

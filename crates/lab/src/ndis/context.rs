@@ -76,18 +76,18 @@ pub(super) unsafe extern "efiapi" fn allocate_context(
     thread::enter(FUNCTION, DISPATCH_LEVEL, rule::V09);
     raw::touch(nbl);
     let word = size_of::<usize>() as u16;
-    kernel().judge.check(rule::V10, size % word == 0 && backfill % word == 0, || {
+    kernel().judge.check(rule::V10, size.is_multiple_of(word) && backfill.is_multiple_of(word), || {
         format!("{FUNCTION}: sizes {size} and {backfill} are no multiples of a pointer's size")
     });
     let Some(view) = Nbl::at(nbl) else { return NDIS_STATUS_RESOURCES };
     if kernel().faults.should_fail(FaultKind::NetBuffer) {
         return NDIS_STATUS_RESOURCES;
     }
-    if let Some(context) = Context::at(view.context()) {
-        if let Some(offset) = context.offset().checked_sub(size) {
-            context.set_offset(offset);
-            return NDIS_STATUS_SUCCESS;
-        }
+    if let Some(context) = Context::at(view.context())
+        && let Some(offset) = context.offset().checked_sub(size)
+    {
+        context.set_offset(offset);
+        return NDIS_STATUS_SUCCESS;
     }
     let room = size + backfill;
     let bytes = size_of::<NET_BUFFER_LIST_CONTEXT>() + usize::from(room);

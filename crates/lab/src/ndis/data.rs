@@ -59,10 +59,10 @@ fn advance(function: &'static str, nb: *mut NET_BUFFER, delta: u32, free: bool, 
     });
     let Some(length) = length else { return };
     let (mut offset, mut chain) = (view.data_offset() + delta, view.mdl_chain());
-    while free {
+    loop {
         let count = Mdl::at(chain).map_or(0, Mdl::byte_count);
         let objects = &kernel().ndis.objects;
-        if offset < count || !objects.has(chain.addr()) {
+        if !free || offset < count || !objects.has(chain.addr()) {
             break;
         }
         let Some(prepended) = objects.remove::<Prepended>(function, chain.cast()) else { break };
@@ -106,12 +106,11 @@ fn retreat(nb: *mut NET_BUFFER, delta: u32, backfill: u32, handler: Option<NET_B
     }
     let missing = delta - view.data_offset();
     let mut room = missing + backfill;
-    let (mdl, span) = match handler {
-        Some(handler) => (ask_for_mdl(handler, &mut room), None),
-        None => {
-            let (mdl, span) = new_mdl(room);
-            (mdl, Some(span))
-        }
+    let (mdl, span) = if let Some(handler) = handler {
+        (ask_for_mdl(handler, &mut room), None)
+    } else {
+        let (mdl, span) = new_mdl(room);
+        (mdl, Some(span))
     };
     let Some(new) = Mdl::at(mdl) else { return NDIS_STATUS_RESOURCES };
     new.set_next(view.mdl_chain());

@@ -142,8 +142,7 @@ impl Ledger {
             let held = state.owner == Owner::Module(module.handle) && !state.in_call && !packet.is_drivers();
             held && state.phase == Phase::Sent && packet.oob().cancel_id() == id
         };
-        let matching = self.all().into_iter().filter(|packet| matches(packet));
-        matching.map(|packet| described(&packet)).collect()
+        Self::describe(self.all().into_iter().filter(|packet| matches(packet)))
     }
 
     /// What a driver has to do with still: NBLs of others that it holds, NBLs of its own that it has not freed.
@@ -154,8 +153,7 @@ impl Ledger {
             Owner::Module(handle) => modules.contains(&handle),
             Owner::Lab => packet.maker == Maker::Driver(driver),
         };
-        let concerned = self.all().into_iter().filter(|packet| concerns(packet));
-        concerned.map(|packet| described(&packet)).collect()
+        Self::describe(self.all().into_iter().filter(|packet| concerns(packet)))
     }
 
     /// What keeps a module's pause from being complete (V05): NBLs of others that it holds outside of the callbacks
@@ -166,12 +164,11 @@ impl Ledger {
             let held = state.owner == Owner::Module(module.handle) && !packet.is_drivers() && !state.in_call;
             held || state.sender == Some(module.handle)
         };
-        let concerned = self.all().into_iter().filter(|packet| concerns(packet));
-        concerned.map(|packet| described(&packet)).collect()
+        Self::describe(self.all().into_iter().filter(|packet| concerns(packet)))
     }
 
     /// NBLs of a maker that are not home: for the ends of the stack, when they wait.
-    pub fn describe(&self, packets: impl IntoIterator<Item = Arc<Packet>>) -> Vec<String> {
+    pub fn describe(packets: impl IntoIterator<Item = Arc<Packet>>) -> Vec<String> {
         packets.into_iter().map(|packet| described(&packet)).collect()
     }
 
@@ -220,7 +217,7 @@ impl Ledger {
 
     /// The callback that brought NBLs returned. Those that the module keeps are held from now on, which it may not
     /// while it is not Running (V25; V05 where it completed its pause meanwhile).
-    pub fn settle(&self, module: &Module, packets: &[Arc<Packet>], deliveries: &[u64]) {
+    pub fn settle(module: &Module, packets: &[Arc<Packet>], deliveries: &[u64]) {
         for (packet, delivery) in packets.iter().zip(deliveries) {
             let mut state = packet.locked();
             if state.owner != Owner::Module(module.handle) || state.delivery != *delivery {
@@ -320,7 +317,7 @@ impl Ledger {
     }
 
     /// A callback that NBLs were lent to has returned: they are the caller's again, linked as they were (V14).
-    pub fn reclaim(&self, module: &Module, packets: &[Arc<Packet>], head: *mut NET_BUFFER_LIST) {
+    pub fn reclaim(module: &Module, packets: &[Arc<Packet>], head: *mut NET_BUFFER_LIST) {
         for packet in packets {
             let state = packet.locked();
             let kept = state.owner == Owner::Module(module.handle) && state.lent;
@@ -344,7 +341,7 @@ impl Ledger {
     }
 
     /// A module that indicated NBLs with RESOURCES has them again.
-    pub fn restore(&self, module: &Module, taken: &[Taken]) {
+    pub fn restore(module: &Module, taken: &[Taken]) {
         for Taken { packet, lent, phase } in taken {
             let mut state = packet.locked();
             state.owner = Owner::Module(module.handle);
@@ -360,7 +357,7 @@ impl Ledger {
     }
 
     /// An NBL came home to the end of the stack that made it.
-    pub fn came_home(&self, packet: &Packet) {
+    pub fn came_home(packet: &Packet) {
         packet.compare(true);
         let mut state = packet.locked();
         state.phase = Phase::Home;
@@ -376,10 +373,10 @@ impl Ledger {
         packet.check(rule::V17, packet.maker == Maker::Driver(driver), || {
             format!("{function} by {}, which did not allocate it", kernel().driver_name(driver))
         });
-        let owner = packet.locked().owner;
+        let held_by = packet.locked().owner;
         let modules = kernel().ndis.modules_of(driver);
-        let owned = match owner {
-            Owner::Driver(owner) => owner == driver,
+        let owned = match held_by {
+            Owner::Driver(holder) => holder == driver,
             Owner::Module(handle) => modules.contains(&handle),
             Owner::Lab => false,
         };

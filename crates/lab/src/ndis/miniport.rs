@@ -19,6 +19,7 @@ use super::{
     adapter::{Adapter, Sink},
     build::{self, Dressing},
     frame::{RecvNbl, ether_type, flow},
+    ledger::Ledger,
     packet::{Maker, Packet},
     protocol::{arrived, batches, said_dispatch, split},
     raised, receive, send,
@@ -122,11 +123,11 @@ impl Miniport {
     /// What was indicated and is not returned: for the report of a pause that waits too long.
     pub(super) fn waiting_for(&self) -> Vec<String> {
         let outstanding: Vec<_> = lock(&self.state).outstanding.values().cloned().collect();
-        kernel().ndis.ledger.describe(outstanding)
+        Ledger::describe(outstanding)
     }
 
     /// Sends came down.
-    pub(super) fn sent(&self, adapter: &Arc<Adapter>, packets: Vec<Arc<Packet>>, port: u32, flags: u32) {
+    pub(super) fn sent(&self, adapter: &Arc<Adapter>, packets: &[Arc<Packet>], port: u32, flags: u32) {
         let (running, pace, sink) = {
             let state = lock(&self.state);
             (state.running, state.pace, state.sink.clone())
@@ -143,7 +144,7 @@ impl Miniport {
             sink(frames);
         }
         let (now, later) = split(
-            &packets,
+            packets,
             match pace {
                 MiniportPace::AtOnce => 1.0,
                 MiniportPace::Later | MiniportPace::Manual => 0.0,
@@ -151,7 +152,7 @@ impl Miniport {
             },
         );
         self.hold(adapter, later, pace);
-        finish(adapter, now, NDIS_STATUS_SUCCESS, complete);
+        finish(adapter, &now, NDIS_STATUS_SUCCESS, complete);
     }
 
     /// Keeps sends and sees to it that they are completed.
@@ -182,7 +183,7 @@ impl Miniport {
         held.shuffle(&mut *kernel().rng());
         let flags = said_dispatch(NDIS_SEND_COMPLETE_FLAGS_DISPATCH_LEVEL);
         for batch in batches(held) {
-            finish(adapter, batch, NDIS_STATUS_SUCCESS, flags);
+            finish(adapter, &batch, NDIS_STATUS_SUCCESS, flags);
         }
     }
 
@@ -195,7 +196,7 @@ impl Miniport {
             state.held = others;
             matching
         };
-        finish(adapter, matching, NDIS_STATUS_SEND_ABORTED, 0);
+        finish(adapter, &matching, NDIS_STATUS_SEND_ABORTED, 0);
     }
 
     /// Indicates NBLs in one list: false where the miniport is not running.
@@ -207,7 +208,9 @@ impl Miniport {
             let mut state = lock(&self.state);
             if !state.running {
                 drop(state);
-                packets.iter().for_each(|packet| kernel().ndis.ledger.forget(packet));
+                for packet in &packets {
+                    kernel().ndis.ledger.forget(packet);
+                }
                 return false;
             }
             state.indicated_frames += packets.len() as u64;
@@ -248,7 +251,7 @@ impl Miniport {
             kernel().judge.check(rule::V15, known, || {
                 format!("{} was returned to a miniport that did not indicate it", packet.name())
             });
-            kernel().ndis.ledger.came_home(packet);
+            Ledger::came_home(packet);
             kernel().ndis.ledger.forget(packet);
         }
         kernel().sched.changed();
@@ -256,8 +259,8 @@ impl Miniport {
 }
 
 /// Completes sends up the stack.
-fn finish(adapter: &Arc<Adapter>, packets: Vec<Arc<Packet>>, status: NDIS_STATUS, flags: u32) {
-    for packet in &packets {
+fn finish(adapter: &Arc<Adapter>, packets: &[Arc<Packet>], status: NDIS_STATUS, flags: u32) {
+    for packet in packets {
         packet.nbl.set_status(status);
         let mut oob = packet.oob();
         let lso = oob.get(TcpLargeSendNetBufferListInfo);

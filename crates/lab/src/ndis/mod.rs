@@ -38,7 +38,7 @@ mod packet;
 mod pnp;
 mod pool;
 mod protocol;
-pub mod raw;
+mod raw;
 mod receive;
 mod rwlock;
 mod send;

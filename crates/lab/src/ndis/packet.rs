@@ -167,7 +167,7 @@ impl Packet {
 
     /// What it carries beside its frames.
     pub fn oob(&self) -> Oob {
-        Oob(self.nbl.info().map(|word| word.addr()))
+        Oob(self.nbl.info().map(<*mut _>::addr))
     }
 
     /// Whether a driver made it.

@@ -106,8 +106,8 @@ pub(super) unsafe extern "efiapi" fn ndis_f_net_pnp_event(
         raw::read(at.cast::<NDIS_OBJECT_HEADER>()),
         NDIS_OBJECT_TYPE_DEFAULT as u8,
         &[
-            (1, NDIS_SIZEOF_NET_PNP_EVENT_NOTIFICATION_REVISION_1 as u16),
-            (2, NDIS_SIZEOF_NET_PNP_EVENT_NOTIFICATION_REVISION_2 as u16),
+            (1, NDIS_SIZEOF_NET_PNP_EVENT_NOTIFICATION_REVISION_1),
+            (2, NDIS_SIZEOF_NET_PNP_EVENT_NOTIFICATION_REVISION_2),
         ],
     );
     if !good || !module.require_attached(FUNCTION) {
@@ -129,7 +129,7 @@ pub(super) unsafe extern "efiapi" fn ndis_f_device_pnp_event_notify(
         "NET_DEVICE_PNP_EVENT",
         raw::read(at.cast::<NDIS_OBJECT_HEADER>()),
         NDIS_OBJECT_TYPE_DEFAULT as u8,
-        &[(1, NDIS_SIZEOF_NET_DEVICE_PNP_EVENT_REVISION_1 as u16)],
+        &[(1, NDIS_SIZEOF_NET_DEVICE_PNP_EVENT_REVISION_1)],
     );
     if good && module.require_attached(FUNCTION) {
         down(&module.adapter, Some(&module), at);

@@ -189,7 +189,7 @@ struct Wanted {
 }
 
 fn allocate_from(function: &'static str, handle: NDIS_HANDLE, pool: &Pool, wanted: &Wanted) -> *mut NET_BUFFER_LIST {
-    let aligned = wanted.context % ALIGNMENT == 0 && wanted.backfill % ALIGNMENT == 0;
+    let aligned = wanted.context.is_multiple_of(ALIGNMENT) && wanted.backfill.is_multiple_of(ALIGNMENT);
     kernel().judge.check(rule::V10, aligned, || {
         format!("{function}: ContextSize and ContextBackFill have to be multiples of {ALIGNMENT}")
     });
@@ -301,10 +301,10 @@ fn free_allocated(function: &'static str, nbl: *mut NET_BUFFER_LIST) {
     let driver = thread::current_driver().unwrap_or(LAB);
     let pool = Nbl::at(nbl).map(Nbl::pool);
     let freed = kernel().ndis.ledger.free(function, nbl, driver);
-    if let (Some(_), Some(pool)) = (freed, pool.filter(|pool| !pool.is_null())) {
-        if let Some(pool) = kernel().ndis.objects.get::<Pool>(function, pool) {
-            pool.out.fetch_sub(1, Ordering::SeqCst);
-        }
+    if let (Some(_), Some(pool)) = (freed, pool.filter(|pool| !pool.is_null()))
+        && let Some(pool) = kernel().ndis.objects.get::<Pool>(function, pool)
+    {
+        pool.out.fetch_sub(1, Ordering::SeqCst);
     }
 }
 
@@ -439,10 +439,10 @@ pub(super) unsafe extern "efiapi" fn allocate_clone(
         view.set_parent(original);
         view.set_pool(nbl_pool);
     }
-    if !nbl_pool.is_null() {
-        if let Some(pool) = kernel().ndis.objects.get::<Pool>(FUNCTION, nbl_pool) {
-            pool.out.fetch_add(1, Ordering::SeqCst);
-        }
+    if !nbl_pool.is_null()
+        && let Some(pool) = kernel().ndis.objects.get::<Pool>(FUNCTION, nbl_pool)
+    {
+        pool.out.fetch_add(1, Ordering::SeqCst);
     }
     let driver = thread::current_driver().unwrap_or(LAB);
     kernel().ndis.ledger.enter_allocated(nbl, parts.span, driver, FUNCTION);

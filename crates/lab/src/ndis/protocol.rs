@@ -19,7 +19,7 @@ use super::{
     adapter::{Adapter, Sink},
     build::{self, Dressing, STATUS_POISON},
     frame::{Arrived, SendNbl, flow},
-    ledger::Tally,
+    ledger::{Ledger, Tally},
     packet::{Maker, Packet},
     raised, raw, receive, send,
 };
@@ -106,7 +106,7 @@ impl Protocol {
     /// What was sent and is not completed: for the report of a pause that waits too long.
     pub(super) fn waiting_for(&self) -> Vec<String> {
         let outstanding: Vec<_> = lock(&self.state).outstanding.values().cloned().collect();
-        kernel().ndis.ledger.describe(outstanding)
+        Ledger::describe(outstanding)
     }
 
     /// Sends NBLs in one list: false where the binding is not running and `anyway` does not say to send all the same.
@@ -118,7 +118,9 @@ impl Protocol {
             let mut state = lock(&self.state);
             if !state.running && !anyway {
                 drop(state);
-                packets.iter().for_each(|packet| kernel().ndis.ledger.forget(packet));
+                for packet in &packets {
+                    kernel().ndis.ledger.forget(packet);
+                }
                 return false;
             }
             state.sent_frames += sends.iter().map(|send| send.frames.len() as u64).sum::<u64>();
@@ -128,7 +130,7 @@ impl Protocol {
         let high = flags & NDIS_SEND_FLAGS_DISPATCH_LEVEL != 0 || kernel().rng().random_bool(0.3);
         let irql = if high { DISPATCH_LEVEL } else { PASSIVE_LEVEL };
         raised(irql, || {
-            send::down(adapter, None, packets, port, flags);
+            send::down(adapter, None, &packets, port, flags);
         });
         true
     }
@@ -158,7 +160,7 @@ impl Protocol {
                 format!("{} was completed without a Status", packet.name())
             });
             *lock(&self.state).completions.entry(status).or_default() += 1;
-            kernel().ndis.ledger.came_home(packet);
+            Ledger::came_home(packet);
             kernel().ndis.ledger.forget(packet);
         }
         kernel().sched.changed();
@@ -189,7 +191,7 @@ impl Protocol {
         );
         self.hold(adapter, later);
         let said = flags & NDIS_RECEIVE_FLAGS_DISPATCH_LEVEL != 0;
-        receive::returned(adapter, None, now, if said { NDIS_RETURN_FLAGS_DISPATCH_LEVEL } else { 0 });
+        receive::returned(adapter, None, &now, if said { NDIS_RETURN_FLAGS_DISPATCH_LEVEL } else { 0 });
     }
 
     /// Keeps receives and sees to it that they are returned soon.
@@ -224,7 +226,7 @@ impl Protocol {
         held.shuffle(&mut *kernel().rng());
         let flags = said_dispatch(NDIS_RETURN_FLAGS_DISPATCH_LEVEL);
         for batch in batches(held) {
-            receive::returned(adapter, None, batch, flags);
+            receive::returned(adapter, None, &batch, flags);
         }
     }
 }

@@ -54,6 +54,8 @@ macro_rules! views {
         // SAFETY: as above.
         unsafe impl Sync for $view {}
 
+        // Not every field is both read and written.
+        #[allow(dead_code)]
         impl $view {
             /// What lies at a driver's address; none for null.
             pub fn at(driver: *mut $raw) -> Option<Self> {
@@ -89,8 +91,6 @@ views! {
         pool, set_pool: NdisPoolHandle as NDIS_HANDLE;
         source, set_source: SourceHandle as NDIS_HANDLE;
         nbl_flags, set_nbl_flags: NblFlags as u32;
-        child_count, set_child_count: ChildRefCount as i32;
-        flags, set_flags: Flags as u32;
         status, set_status: Status as NDIS_STATUS;
         info, set_info: NetBufferListInfo as [PVOID; 27];
     }

@@ -54,32 +54,32 @@ pub fn up(adapter: &Arc<Adapter>, from: Option<&Module>, packets: &[Arc<Packet>]
         unsafe { handler(context, head, port, packets.len() as u32, flags) }
     });
     if resources {
-        ledger.reclaim(&module, packets, head);
+        Ledger::reclaim(&module, packets, head);
     } else {
-        ledger.settle(&module, packets, &deliveries);
+        Ledger::settle(&module, packets, &deliveries);
     }
 }
 
 /// Returns go down from a module (none: from the protocol) to the next one that takes them, at last to the miniport.
-pub fn returned(adapter: &Arc<Adapter>, from: Option<&Module>, packets: Vec<Arc<Packet>>, flags: u32) {
+pub fn returned(adapter: &Arc<Adapter>, from: Option<&Module>, packets: &[Arc<Packet>], flags: u32) {
     if packets.is_empty() {
         return;
     }
     let Some(module) = adapter.next_below(from, |module| module.handlers().return_.is_some()) else {
-        adapter.miniport.returned(&packets);
+        adapter.miniport.returned(packets);
         return;
     };
     let Some(handler) = module.handlers().return_ else { return };
     let ledger = &kernel().ndis.ledger;
     let what = "FilterReturnNetBufferLists of";
-    let head = ledger.give(&module, &packets, Phase::Returned, false, what);
-    let deliveries = Ledger::deliveries(&packets);
+    let head = ledger.give(&module, packets, Phase::Returned, false, what);
+    let deliveries = Ledger::deliveries(packets);
     let irql = irql_of(flags, NDIS_RETURN_FLAGS_DISPATCH_LEVEL);
     module.call("FilterReturnNetBufferLists", irql, |context| {
         // SAFETY: the module registered this function; the list is its own from here on.
         unsafe { handler(context, head, flags) }
     });
-    ledger.settle(&module, &packets, &deliveries);
+    Ledger::settle(&module, packets, &deliveries);
 }
 
 pub(super) unsafe extern "efiapi" fn ndis_f_indicate_receive_net_buffer_lists(
@@ -109,7 +109,7 @@ pub(super) unsafe extern "efiapi" fn ndis_f_indicate_receive_net_buffer_lists(
     });
     up(&module.adapter, Some(&module), &packets, port, flags);
     if resources {
-        ledger.restore(&module, &taken);
+        Ledger::restore(&module, &taken);
     }
 }
 
@@ -127,5 +127,5 @@ pub(super) unsafe extern "efiapi" fn ndis_f_return_net_buffer_lists(
         return;
     }
     let taken = kernel().ndis.ledger.take(&module, FUNCTION, Hand::Return, list);
-    returned(&module.adapter, Some(&module), packets_of(&taken), flags);
+    returned(&module.adapter, Some(&module), &packets_of(&taken), flags);
 }

@@ -51,7 +51,7 @@ pub(super) fn packets_of(taken: &[Taken]) -> Vec<Arc<Packet>> {
 }
 
 /// Sends go down from a module (none: from the protocol) to the next one that takes sends, at last to the miniport.
-pub fn down(adapter: &Arc<Adapter>, from: Option<&Module>, packets: Vec<Arc<Packet>>, port: u32, flags: u32) {
+pub fn down(adapter: &Arc<Adapter>, from: Option<&Module>, packets: &[Arc<Packet>], port: u32, flags: u32) {
     if packets.is_empty() {
         return;
     }
@@ -61,37 +61,37 @@ pub fn down(adapter: &Arc<Adapter>, from: Option<&Module>, packets: Vec<Arc<Pack
     };
     let Some(handler) = module.handlers().send else { return };
     let ledger = &kernel().ndis.ledger;
-    let head = ledger.give(&module, &packets, Phase::Sent, false, "FilterSendNetBufferLists of");
-    let deliveries = Ledger::deliveries(&packets);
+    let head = ledger.give(&module, packets, Phase::Sent, false, "FilterSendNetBufferLists of");
+    let deliveries = Ledger::deliveries(packets);
     let irql = irql_of(flags, NDIS_SEND_FLAGS_DISPATCH_LEVEL);
     module.call("FilterSendNetBufferLists", irql, |context| {
         // SAFETY: the module registered this function; the list is its own from here on.
         unsafe { handler(context, head, port, flags) }
     });
-    ledger.settle(&module, &packets, &deliveries);
+    Ledger::settle(&module, packets, &deliveries);
 }
 
 /// Completions go up from a module (none: from the miniport) to the next one that takes them, at last to the protocol.
-pub fn completed(adapter: &Arc<Adapter>, from: Option<&Module>, packets: Vec<Arc<Packet>>, flags: u32) {
+pub fn completed(adapter: &Arc<Adapter>, from: Option<&Module>, packets: &[Arc<Packet>], flags: u32) {
     if packets.is_empty() {
         return;
     }
     let next = adapter.next_above(from, |module| module.handlers().send_complete.is_some());
     let Some(module) = next else {
-        adapter.protocol.completed(&packets);
+        adapter.protocol.completed(packets);
         return;
     };
     let Some(handler) = module.handlers().send_complete else { return };
     let ledger = &kernel().ndis.ledger;
     let what = "FilterSendNetBufferListsComplete of";
-    let head = ledger.give(&module, &packets, Phase::Completed, false, what);
-    let deliveries = Ledger::deliveries(&packets);
+    let head = ledger.give(&module, packets, Phase::Completed, false, what);
+    let deliveries = Ledger::deliveries(packets);
     let irql = irql_of(flags, NDIS_SEND_COMPLETE_FLAGS_DISPATCH_LEVEL);
     module.call("FilterSendNetBufferListsComplete", irql, |context| {
         // SAFETY: the module registered this function; the list is its own from here on.
         unsafe { handler(context, head, flags) }
     });
-    ledger.settle(&module, &packets, &deliveries);
+    Ledger::settle(&module, packets, &deliveries);
 }
 
 /// A cancellation goes down from a module (none: from the protocol): each filter on the way cancels what it has queued.
@@ -134,7 +134,7 @@ pub(super) unsafe extern "efiapi" fn ndis_f_send_net_buffer_lists(
         format!("{FUNCTION} by {}, which has no FilterSendNetBufferListsComplete", module.name())
     });
     let taken = kernel().ndis.ledger.take(&module, FUNCTION, Hand::Send, list);
-    down(&module.adapter, Some(&module), packets_of(&taken), port, flags);
+    down(&module.adapter, Some(&module), &packets_of(&taken), port, flags);
 }
 
 pub(super) unsafe extern "efiapi" fn ndis_f_send_net_buffer_lists_complete(
@@ -151,7 +151,7 @@ pub(super) unsafe extern "efiapi" fn ndis_f_send_net_buffer_lists_complete(
         return;
     }
     let taken = kernel().ndis.ledger.take(&module, FUNCTION, Hand::Complete, list);
-    completed(&module.adapter, Some(&module), packets_of(&taken), flags);
+    completed(&module.adapter, Some(&module), &packets_of(&taken), flags);
 }
 
 pub(super) unsafe extern "efiapi" fn ndis_f_cancel_send_net_buffer_lists(handle: NDIS_HANDLE, id: PVOID) {

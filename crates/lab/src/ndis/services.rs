@@ -5,7 +5,7 @@
 
 use std::sync::{
     Arc,
-    atomic::{AtomicI32, Ordering},
+    atomic::{AtomicI32, AtomicU8, Ordering},
 };
 
 use nblease_ndis::sys::{
@@ -232,9 +232,9 @@ pub(super) unsafe extern "efiapi" fn up_time(at: *mut LARGE_INTEGER) {
 }
 
 pub(super) unsafe extern "efiapi" fn partial_cancel_id() -> u8 {
+    static LAST: AtomicU8 = AtomicU8::new(0);
     enter("NdisGeneratePartialCancelId", DISPATCH_LEVEL);
-    static LAST: AtomicI32 = AtomicI32::new(0);
-    LAST.fetch_add(1, Ordering::Relaxed) as u8
+    LAST.fetch_add(1, Ordering::Relaxed)
 }
 
 /// NdisGetRoutineAddress: an export of NDIS, or null.

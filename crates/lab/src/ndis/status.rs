@@ -95,7 +95,7 @@ pub(super) unsafe extern "efiapi" fn ndis_f_indicate_status(handle: NDIS_HANDLE,
         "NDIS_STATUS_INDICATION",
         raw::read(at.cast::<NDIS_OBJECT_HEADER>()),
         NDIS_OBJECT_TYPE_STATUS_INDICATION as u8,
-        &[(NDIS_STATUS_INDICATION_REVISION_1 as u8, NDIS_SIZEOF_STATUS_INDICATION_REVISION_1 as u16)],
+        &[(NDIS_STATUS_INDICATION_REVISION_1 as u8, NDIS_SIZEOF_STATUS_INDICATION_REVISION_1)],
     );
     if good {
         up(&module.adapter, Some(&module), at);

@@ -92,7 +92,7 @@ pub fn characteristics() -> NDIS_FILTER_DRIVER_CHARACTERISTICS {
     c.Header = NDIS_OBJECT_HEADER {
         Type: NDIS_OBJECT_TYPE_FILTER_DRIVER_CHARACTERISTICS as u8,
         Revision: NDIS_FILTER_CHARACTERISTICS_REVISION_3 as u8,
-        Size: NDIS_SIZEOF_FILTER_DRIVER_CHARACTERISTICS_REVISION_3 as u16,
+        Size: NDIS_SIZEOF_FILTER_DRIVER_CHARACTERISTICS_REVISION_3,
     };
     c.MajorNdisVersion = 6;
     c.MinorNdisVersion = 83;
@@ -189,7 +189,7 @@ unsafe extern "efiapi" fn on_attach(
     attributes.Header = NDIS_OBJECT_HEADER {
         Type: NDIS_OBJECT_TYPE_FILTER_ATTRIBUTES as u8,
         Revision: NDIS_FILTER_ATTRIBUTES_REVISION_1 as u8,
-        Size: NDIS_SIZEOF_FILTER_ATTRIBUTES_REVISION_1 as u16,
+        Size: NDIS_SIZEOF_FILTER_ATTRIBUTES_REVISION_1,
     };
     // SAFETY: as a driver would.
     unsafe { control::ndis_f_set_attributes(handle, context.cast(), &raw mut attributes) }

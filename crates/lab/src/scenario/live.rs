@@ -131,6 +131,7 @@ impl Wire {
     ///
     /// # Errors
     /// A TAP device that failed.
+    #[allow(clippy::cast_precision_loss)]
     pub fn stop(self, lab: Lab) -> Result<Report> {
         self.stopping.store(true, Ordering::SeqCst);
         for pump in self.pumps {
@@ -165,7 +166,7 @@ impl Wire {
 
 /// The frames that are there, at most a list of them; waits a little for the first.
 fn take(tap: &Tap) -> io::Result<Vec<Vec<u8>>> {
-    let mut buffer = [0; MAX_FRAME];
+    let mut buffer: Box<[u8; MAX_FRAME]> = vec![0; MAX_FRAME].try_into().expect("a buffer of that size");
     let mut frames = Vec::new();
     let mut next = tap.read(&mut buffer, POLL_MS)?;
     while let Some(len) = next {
@@ -192,10 +193,10 @@ fn put(tap: &Tap, frames: &[Arrived]) {
 /// Takes most tags out of band.
 fn dress(mut bytes: Vec<u8>) -> (Frame, Oob) {
     let mut oob = Oob::default();
-    if kernel().rng().random_bool(0.9) {
-        if let Some(tci) = take_vlan(&mut bytes) {
-            oob.set_vlan(tci);
-        }
+    if kernel().rng().random_bool(0.9)
+        && let Some(tci) = take_vlan(&mut bytes)
+    {
+        oob.set_vlan(tci);
     }
     (Frame::new(bytes), oob)
 }

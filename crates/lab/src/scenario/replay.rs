@@ -39,6 +39,7 @@ pub struct Replayed {
 
 impl Replayed {
     /// Payload bytes copied over payload bytes delivered.
+    #[allow(clippy::cast_precision_loss)]
     pub fn copies_per_frame(&self) -> f64 {
         if self.delivered == 0 { 0.0 } else { self.copied as f64 / self.delivered as f64 }
     }
@@ -96,10 +97,10 @@ pub fn run(lab: &Lab, driver: &Path, frames: &[Vec<u8>]) -> Result<(Replayed, Ve
 /// A frame and its tag: in the frame, or for most tagged ones out of band, as a card does it.
 fn dress(rng: &mut SmallRng, wire: &[u8]) -> (Frame, Oob) {
     let (mut bytes, mut oob) = (wire.to_vec(), Oob::default());
-    if rng.random_bool(0.8) {
-        if let Some(tci) = take_vlan(&mut bytes) {
-            oob.set_vlan(tci);
-        }
+    if rng.random_bool(0.8)
+        && let Some(tci) = take_vlan(&mut bytes)
+    {
+        oob.set_vlan(tci);
     }
     (Frame::new(bytes), oob)
 }

@@ -90,7 +90,7 @@ fn nbl_pool(handle: NDIS_HANDLE) -> NDIS_HANDLE {
         Header: NDIS_OBJECT_HEADER {
             Type: NDIS_OBJECT_TYPE_DEFAULT as u8,
             Revision: 1,
-            Size: NDIS_SIZEOF_NET_BUFFER_LIST_POOL_PARAMETERS_REVISION_1 as u16,
+            Size: NDIS_SIZEOF_NET_BUFFER_LIST_POOL_PARAMETERS_REVISION_1,
         },
         ProtocolId: 0,
         fAllocateNetBuffer: 1,

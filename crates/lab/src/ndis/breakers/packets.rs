@@ -177,7 +177,7 @@ fn v19_a_large_send_completed_as_it_came() {
     };
     let broken = first_broken_by(Script { send: send_, ..Script::default() }, |adapter| {
         let mut send = SendNbl::new([frame()]);
-        send.oob.set(TcpLargeSendNetBufferListInfo, 1 << 30 | 1460);
+        send.oob.set(TcpLargeSendNetBufferListInfo, 0x4000_05b4);
         adapter.send(&[send], 0);
     });
     assert_eq!(broken, "V19");

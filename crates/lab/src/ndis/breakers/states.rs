@@ -92,7 +92,7 @@ fn v07_optional_handlers_set_out_of_turn() {
         partial.Header = NDIS_OBJECT_HEADER {
             Type: NDIS_OBJECT_TYPE_FILTER_PARTIAL_CHARACTERISTICS as u8,
             Revision: NDIS_FILTER_PARTIAL_CHARACTERISTICS_REVISION_1 as u8,
-            Size: NDIS_SIZEOF_FILTER_PARTIAL_CHARACTERISTICS_REVISION_1 as u16,
+            Size: NDIS_SIZEOF_FILTER_PARTIAL_CHARACTERISTICS_REVISION_1,
         };
         // SAFETY: as a driver would.
         unsafe { control::ndis_set_optional_handlers(handle, (&raw mut partial).cast()) };
