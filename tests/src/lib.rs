@@ -19,7 +19,7 @@ use nblease_lab::{
     io::{Handle, Process},
     kernel::{DriverId, Kernel, one_at_a_time},
     ndis::{
-        Adapter, AdapterConfig,
+        Adapter, AdapterConfig, Inf,
         frame::{Frame, RecvNbl, SendNbl},
     },
     nt, pe,
@@ -52,6 +52,17 @@ pub fn program(name: &str) -> PathBuf {
     path
 }
 
+/// The names in the driver's INF, with which its registration has to agree (V11).
+fn inf() -> Inf {
+    let text = include_str!("../../inf/nblease.inx");
+    let value = |key: &str| {
+        let line = text.lines().find(|line| line.trim_start().starts_with(key)).expect(key);
+        let (_, value) = line.split_once('=').expect("KEY = VALUE");
+        value.split(',').next().unwrap_or_default().trim().trim_matches('"').to_owned()
+    };
+    Inf { net_cfg_instance_id: value("NetCfgInstanceId"), service: value("AddService") }
+}
+
 /// The driver in a lab of its own.
 pub struct Rig {
     /// The kernel.
@@ -67,6 +78,7 @@ impl Rig {
         let alone = one_at_a_time();
         let kernel = Kernel::install(Mode::Virtual, seed);
         let driver = pe::load(&built("nblease.sys")).expect("the driver loads");
+        kernel.ndis.set_inf(driver, inf());
         Self { kernel, driver, _alone: alone }
     }
 
