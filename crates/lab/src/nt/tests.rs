@@ -61,6 +61,7 @@ fn relative_ms(ms: i64) -> LARGE_INTEGER {
 }
 
 /// A driver's object on the heap, where it stays.
+#[expect(clippy::unnecessary_box_returns, reason = "an object may not move")]
 fn zeroed<T>() -> Box<T> {
     // SAFETY: only for C structs of integers and pointers, for which zeros are a valid value.
     unsafe { Box::new(std::mem::zeroed()) }

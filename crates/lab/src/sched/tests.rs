@@ -189,7 +189,7 @@ fn pumping_on_the_real_clock_waits_for_what_is_queued() {
             // A worker that pumps does not wait for itself.
             kernel().sched.pump();
             let last = done.clone();
-            kernel().sched.queue_dpc(DRIVER, Box::new(move || drop(last.fetch_add(1, Ordering::SeqCst))));
+            kernel().sched.queue_dpc(DRIVER, Box::new(move || _ = last.fetch_add(1, Ordering::SeqCst)));
         }));
     }
     sched.pump();
