@@ -21,7 +21,7 @@ impl LockOrder {
         }
         let against = {
             let mut after = lock(&self.after);
-            let against = held.iter().copied().find(|earlier| *earlier != id && leads_to(&after, id, *earlier));
+            let against = held.iter().copied().find(|earlier| leads_to(&after, id, *earlier));
             if against.is_none() {
                 for earlier in held {
                     after.entry(*earlier).or_default().insert(id);
@@ -61,4 +61,69 @@ fn leads_to(after: &BTreeMap<usize, BTreeSet<usize>>, from: usize, to: usize) ->
         }
     }
     false
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{
+        clock::Mode,
+        kernel::{Kernel, one_at_a_time},
+        thread::{lock_released, lock_taken, lock_taken_by},
+    };
+
+    /// The violations after taking and releasing locks in these orders, by one thread.
+    fn violations(orders: &[&[usize]]) -> usize {
+        let _serial = one_at_a_time();
+        let kernel = Kernel::install(Mode::Virtual, 1);
+        kernel.judge.stop_at_first(false);
+        for order in orders {
+            for id in *order {
+                lock_taken(*id, "lock");
+            }
+            for id in order.iter().rev() {
+                lock_released(*id, "lock");
+            }
+        }
+        kernel.judge.verdict().violations.len()
+    }
+
+    #[test]
+    fn a_circle_of_orders_is_found_and_a_ladder_is_not() {
+        assert_eq!(violations(&[&[1, 2, 3], &[1, 3], &[2, 3], &[1, 2]]), 0);
+        assert_eq!(violations(&[&[1, 2], &[2, 1]]), 1);
+        assert_eq!(violations(&[&[1, 2], &[2, 3], &[3, 1]]), 1);
+        assert_eq!(violations(&[&[1, 1]]), 1, "twice");
+    }
+
+    #[test]
+    fn freed_locks_are_forgotten() {
+        let _serial = one_at_a_time();
+        let kernel = Kernel::install(Mode::Virtual, 1);
+        kernel.lock_order.taken(0x20, "lock", &[0x10]);
+        kernel.lock_order.forget(0x18, 0x28);
+        kernel.judge.stop_at_first(false);
+        kernel.lock_order.taken(0x10, "lock", &[0x20]);
+        assert_eq!(kernel.judge.verdict().violations.len(), 0);
+    }
+
+    #[test]
+    fn a_lock_read_twice_is_one_lock() {
+        let _serial = one_at_a_time();
+        let kernel = Kernel::install(Mode::Virtual, 1);
+        kernel.judge.stop_at_first(false);
+        for (id, lock) in [(100, 1), (101, 1), (102, 2)] {
+            lock_taken_by(id, lock, "RW lock");
+        }
+        for id in [102, 101, 100] {
+            lock_released(id, "RW lock");
+        }
+        // The states' addresses are used again, for the locks in the same order.
+        for (id, lock) in [(102, 1), (100, 2)] {
+            lock_taken_by(id, lock, "RW lock");
+        }
+        for id in [100, 102] {
+            lock_released(id, "RW lock");
+        }
+        assert_eq!(kernel.judge.verdict().violations.len(), 0);
+    }
 }

@@ -58,8 +58,10 @@ pub struct Frame {
 /// A lock that the thread holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HeldLock {
-    /// Address or handle of the lock.
+    /// What it is released by: the lock itself, or its holder's state.
     pub id: usize,
+    /// Address or handle of the lock.
+    pub lock: usize,
     /// What kind, for reports.
     pub kind: &'static str,
     /// It was taken at DISPATCH_LEVEL: the IRQL may not fall below while it is held.
@@ -246,11 +248,19 @@ pub fn no_locks(function: &'static str) {
 /// Notes a lock as held by this thread. Taking one twice is a deadlock on a real machine, as is taking two in an order
 /// that was the opposite before (V39).
 pub fn lock_taken(id: usize, kind: &'static str) {
-    let held = LOCKS.with_borrow(|locks| locks.iter().map(|l| l.id).collect::<Vec<_>>());
-    kernel().judge.check(rule::V39, !held.contains(&id), || format!("{kind} {id:#x} taken twice by one thread"));
-    kernel().lock_order.taken(id, kind, &held);
+    lock_taken_by(id, id, kind);
+}
+
+/// As [`lock_taken`], for a lock that a thread may take several times, each time by another holder's `id`.
+pub fn lock_taken_by(id: usize, lock: usize, kind: &'static str) {
+    let (twice, held) = LOCKS.with_borrow(|locks| {
+        let held: Vec<_> = locks.iter().map(|l| l.lock).filter(|held| *held != lock).collect();
+        (locks.iter().any(|l| l.id == id), held)
+    });
+    kernel().judge.check(rule::V39, !twice, || format!("{kind} {id:#x} taken twice by one thread"));
+    kernel().lock_order.taken(lock, kind, &held);
     let spins = IRQL.get() >= DISPATCH_LEVEL;
-    LOCKS.with_borrow_mut(|locks| locks.push(HeldLock { id, kind, spins }));
+    LOCKS.with_borrow_mut(|locks| locks.push(HeldLock { id, lock, kind, spins }));
 }
 
 /// Checks that the IRQL may fall to `to`: no spin lock is held (V39).

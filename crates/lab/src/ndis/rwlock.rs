@@ -73,6 +73,7 @@ pub(super) unsafe extern "efiapi" fn free_rw_lock(at: PVOID) {
         let holders = lock(&rw.holders);
         let free = holders.writer.is_none() && holders.readers.is_empty();
         kernel().judge.check(rule::V39, free, || format!("{FUNCTION} while it is held"));
+        kernel().lock_order.forget(at.addr(), at.addr() + 1);
     }
 }
 
@@ -110,7 +111,7 @@ pub(super) unsafe extern "efiapi" fn acquire_read(at: PVOID, state: *mut LOCK_ST
         free
     });
     // Each reading is a lock of its own for the thread: it may be taken again.
-    thread::lock_taken(state.addr(), "RW lock (read)");
+    thread::lock_taken_by(state.addr(), at.addr(), "RW lock (read)");
 }
 
 pub(super) unsafe extern "efiapi" fn acquire_write(at: PVOID, state: *mut LOCK_STATE_EX, flags: u8) {
@@ -131,7 +132,7 @@ pub(super) unsafe extern "efiapi" fn acquire_write(at: PVOID, state: *mut LOCK_S
         }
         free
     });
-    thread::lock_taken(state.addr(), "RW lock (write)");
+    thread::lock_taken_by(state.addr(), at.addr(), "RW lock (write)");
 }
 
 pub(super) unsafe extern "efiapi" fn release(at: PVOID, state: *mut LOCK_STATE_EX) {
@@ -150,6 +151,7 @@ pub(super) unsafe extern "efiapi" fn release(at: PVOID, state: *mut LOCK_STATE_E
     }
     let kind = if LockState == WRITE { "RW lock (write)" } else { "RW lock (read)" };
     thread::lock_released(state.addr(), kind);
+    thread::may_lower(OldIrql);
     thread::set_irql(OldIrql);
     if OldIrql < DISPATCH_LEVEL {
         kernel().irql_fell();
