@@ -28,19 +28,22 @@ pub struct LabConfig {
     pub slow: bool,
     /// Minor number of the NDIS version: 83 to 89.
     pub ndis_minor: u8,
+    /// The INF of one of the drivers, which is known by its service's name: registration is checked against it (V11).
+    pub inf: Option<Inf>,
     /// Where the report of a run that a violation ends goes, as JSON.
     pub report: Option<PathBuf>,
 }
 
 impl Default for LabConfig {
     fn default() -> Self {
-        Self { mode: Mode::Virtual, seed: 1, slow: false, ndis_minor: 87, report: None }
+        Self { mode: Mode::Virtual, seed: 1, slow: false, ndis_minor: 87, inf: None, report: None }
     }
 }
 
 /// A lab. There is one at a time in a process: a second one waits until the first is dropped.
 pub struct Lab {
     kernel: &'static Kernel,
+    inf: Option<Inf>,
     loaded: Mutex<Vec<DriverId>>,
     adapters: Mutex<Vec<Arc<Adapter>>>,
     _turn: MutexGuard<'static, ()>,
@@ -54,7 +57,7 @@ impl Lab {
         kernel.ndis.set_minor_version(config.ndis_minor);
         kernel.judge.report_to(config.report);
         kernel.memory.slow(config.slow);
-        Self { kernel, loaded: Mutex::default(), adapters: Mutex::default(), _turn: turn }
+        Self { kernel, inf: config.inf, loaded: Mutex::default(), adapters: Mutex::default(), _turn: turn }
     }
 
     /// Its kernel.
@@ -68,6 +71,9 @@ impl Lab {
     /// A file that is no driver's image, or imports what the lab lacks.
     pub fn load(&self, path: &Path) -> Result<DriverId> {
         let driver = pe::load(path)?;
+        if let Some(inf) = self.inf.as_ref().filter(|inf| inf.service == nt::driver::service_name(driver)) {
+            self.set_inf(driver, inf.clone());
+        }
         lock(&self.loaded).push(driver);
         Ok(driver)
     }

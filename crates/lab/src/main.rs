@@ -14,6 +14,7 @@ use nblease_lab::{
     clock::Mode,
     edges::capture,
     lab::{Lab, LabConfig},
+    ndis::Inf,
     scenario::{
         lifecycle::{self, Lifecycle},
         live::{Place, Wire},
@@ -112,6 +113,9 @@ struct RunArgs {
     /// Where the report goes, as JSON: always that of a violation, and of `live` at its end.
     #[arg(long)]
     report: Option<PathBuf>,
+    /// The driver's INF: registration is checked against it.
+    #[arg(long)]
+    inf: Option<PathBuf>,
     /// Minor number of the NDIS version (6.x).
     #[arg(long, default_value_t = 87, value_parser = clap::value_parser!(u8).range(83..=89))]
     ndis: u8,
@@ -136,8 +140,13 @@ fn run(command: Command) -> Result<()> {
 }
 
 impl RunArgs {
-    fn config(&self, mode: Mode, seed: u64) -> LabConfig {
-        LabConfig { mode, seed, slow: false, ndis_minor: self.ndis, report: self.report.clone() }
+    fn config(&self, mode: Mode, seed: u64) -> Result<LabConfig> {
+        let inf = self.inf.as_ref().map(|path| -> Result<Inf> {
+            let text = fs::read_to_string(path).with_context(|| path.display().to_string())?;
+            Inf::parse(&text).with_context(|| format!("{}: NetCfgInstanceId or the service is missing", path.display()))
+        });
+        let report = self.report.clone();
+        Ok(LabConfig { mode, seed, slow: false, ndis_minor: self.ndis, inf: inf.transpose()?, report })
     }
 }
 
@@ -146,7 +155,7 @@ fn lives(args: &LifecycleArgs) -> Result<()> {
     let (mut frames, mut rules) = (0, 0);
     for seed in args.run.seed..args.run.seed + args.runs {
         let mode = if args.real { Mode::Real } else { Mode::Virtual };
-        let lab = Lab::new(args.run.config(mode, seed));
+        let lab = Lab::new(args.run.config(mode, seed)?);
         let result = lifecycle::run(&lab, &life);
         frames += result.map_err(|error| error.context(format!("seed {seed}")))?;
         rules = rules.max(lab.finish().evaluated.len());
@@ -161,7 +170,7 @@ fn replays(args: &ReplayArgs) -> Result<()> {
     for (number, file) in args.files.iter().enumerate() {
         let frames = capture::frames(file)?;
         let seed = args.run.seed + number as u64;
-        let lab = Lab::new(LabConfig { slow: true, ..args.run.config(Mode::Virtual, seed) });
+        let lab = Lab::new(LabConfig { slow: true, ..args.run.config(Mode::Virtual, seed)? });
         let (replayed, captured) =
             replay::run(&lab, &args.sys, &frames).with_context(|| format!("{}, seed {seed}", file.display()))?;
         lab.finish();
@@ -189,7 +198,7 @@ fn keep(out: &Path, file: &Path, captured: &[u8]) -> Result<()> {
 
 fn live(args: &LiveArgs) -> Result<()> {
     let signals = Signals::block()?;
-    let lab = Lab::new(args.run.config(Mode::Real, args.run.seed));
+    let lab = Lab::new(args.run.config(Mode::Real, args.run.seed)?);
     let wire = Wire::start(&lab, &args.sys, &args.upper, &args.lower)?;
     let socket = args.socket.as_ref().map(|path| UserSocket::listen(path)).transpose().context("the socket")?;
     println!("ready");

@@ -110,6 +110,8 @@ pub struct Adapter {
     /// The stack is to run (it may be paused for a while all the same).
     pub(super) wanted: AtomicBool,
     pub(super) plugged: AtomicBool,
+    /// Sends come to filters that are Pausing or Restarting, too.
+    pub(super) strays: AtomicBool,
 }
 
 impl Adapter {
@@ -129,6 +131,7 @@ impl Adapter {
             control: Mutex::default(),
             wanted: AtomicBool::new(true),
             plugged: AtomicBool::new(true),
+            strays: AtomicBool::new(false),
         });
         lock(&ndis.adapters).push(adapter.clone());
         control::start(&adapter);
@@ -163,6 +166,12 @@ impl Adapter {
     /// NDIS_STATUS_PAUSED.
     pub fn send_anyway(self: &Arc<Self>, sends: &[SendNbl], port: u32, flags: u32) {
         self.protocol.send(self, sends, port, flags, true);
+    }
+
+    /// From now on a send comes to each filter whose pause or restart is pending: it has to complete it with
+    /// NDIS_STATUS_PAUSED.
+    pub fn send_strays(&self) {
+        self.strays.store(true, Ordering::SeqCst);
     }
 
     /// Cancels the sends of this CancelId (NdisCancelSendNetBufferLists).

@@ -213,6 +213,7 @@ fn restart_module(module: &Arc<Module>, lower: (u32, u64)) -> bool {
     });
     drop(lent);
     let status = if status == NDIS_STATUS_PENDING {
+        stray(module);
         kernel().sched.wait_until("NdisFRestartComplete", None, &mut || module.restart.completed().is_some());
         module.restart.completed().unwrap_or(NDIS_STATUS_FAILURE)
     } else {
@@ -245,6 +246,9 @@ fn pause_module(module: &Arc<Module>) {
     });
     drop(lent);
     let pending = status == NDIS_STATUS_PENDING;
+    if pending {
+        stray(module);
+    }
     judge.check(rule::V02, pending || status == NDIS_STATUS_SUCCESS, || {
         format!("FilterPause of {} failed with {status:#x}", module.name())
     });
@@ -269,6 +273,15 @@ fn pause_module(module: &Arc<Module>) {
     });
     module.pause.end();
     module.set_state(ModuleState::Paused);
+}
+
+/// Where the adapter is told to: a send comes to a module that is Pausing or Restarting, and knows it (V25).
+fn stray(module: &Arc<Module>) {
+    let adapter = &module.adapter;
+    if adapter.strays.load(Ordering::SeqCst) {
+        let above = adapter.next_above(Some(module), |_| true);
+        adapter.protocol.stray(adapter, above.as_deref());
+    }
 }
 
 /// Nothing may be held when a pause is complete (V05).

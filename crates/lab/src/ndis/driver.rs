@@ -51,6 +51,21 @@ pub struct Inf {
     pub service: String,
 }
 
+impl Inf {
+    /// The names in the text of an INF: the first `NetCfgInstanceId`, and the service of `Ndi`. None where one is
+    /// missing.
+    ///
+    /// After "INF File Settings for Filter Drivers".
+    pub fn parse(text: &str) -> Option<Self> {
+        let quoted = |line: &str| line.split('"').nth(1).map(str::to_owned);
+        let fields = |line: &str| -> Vec<String> { line.split(',').map(|f| f.trim().to_ascii_lowercase()).collect() };
+        let id = text.lines().find(|line| line.trim_start().to_ascii_lowercase().starts_with("netcfginstanceid"));
+        let is_service = |line: &&str| fields(line).get(1..3).is_some_and(|f| f == ["ndi", "service"]);
+        let service = text.lines().find(is_service);
+        Some(Self { net_cfg_instance_id: quoted(id?)?, service: quoted(service?)? })
+    }
+}
+
 /// A registered filter driver.
 pub struct FilterDriver {
     /// Which image.
@@ -241,4 +256,17 @@ pub fn on_unloaded(id: DriverId) {
     kernel()
         .judge
         .check(rule::V06, left.is_empty(), || format!("{} left behind: {}", kernel().driver_name(id), left.join("; ")));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Inf;
+
+    #[test]
+    fn names_are_found_in_an_inf() {
+        let text = "[Install]\nNetCfgInstanceId = \"{1-2}\"\n[Reg]\nHKR, Ndi, Service,,  \"filter\"\n";
+        let inf = Inf { net_cfg_instance_id: "{1-2}".to_owned(), service: "filter".to_owned() };
+        assert_eq!(Inf::parse(text), Some(inf));
+        assert_eq!(Inf::parse("[Reg]\nHKR, Ndi, Service,, \"filter\"\n"), None);
+    }
 }

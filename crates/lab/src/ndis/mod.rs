@@ -27,6 +27,8 @@ mod control;
 mod data;
 pub mod driver;
 pub mod frame;
+#[cfg(test)]
+mod function_tests;
 mod handed;
 mod ledger;
 mod lent;

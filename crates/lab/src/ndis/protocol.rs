@@ -18,8 +18,9 @@ use super::{
     LAB,
     adapter::{Adapter, Sink},
     build::{self, Dressing, STATUS_POISON},
-    frame::{Arrived, SendNbl, flow},
+    frame::{Arrived, Frame, SendNbl, flow},
     ledger::{Ledger, Tally},
+    module::Module,
     packet::{Maker, Packet},
     raised, raw, receive, send,
 };
@@ -133,6 +134,13 @@ impl Protocol {
             send::down(adapter, None, &packets, port, flags);
         });
         true
+    }
+
+    /// Sends a frame from below a module (none: from the protocol itself), whether anything runs or not.
+    pub(super) fn stray(&self, adapter: &Arc<Adapter>, from: Option<&Module>) {
+        let Some(packet) = self.make(&SendNbl::new([Frame::new(vec![0x5a; 60])])) else { return };
+        lock(&self.state).outstanding.insert(packet.id, packet.clone());
+        send::down(adapter, from, &[packet], 0, 0);
     }
 
     fn make(&self, send: &SendNbl) -> Option<Arc<Packet>> {

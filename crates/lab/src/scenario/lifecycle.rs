@@ -52,6 +52,7 @@ pub fn run(lab: &Lab, life: &Lifecycle) -> Result<usize> {
     settle();
     let adapter = early.unwrap_or_else(|| lab.adapter(AdapterConfig::default()));
     let ends = Ends::watch(&adapter);
+    adapter.send_strays();
     for _ in 0..3 {
         traffic_round(&adapter, &ends, life.rounds);
         control_round(&adapter, life.transparent)?;

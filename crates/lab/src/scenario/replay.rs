@@ -7,7 +7,7 @@
 use std::{path::Path, sync::Arc};
 
 use anyhow::{Result, ensure};
-use nblease_ndis::sys::NDIS_RECEIVE_FLAGS_RESOURCES;
+use nblease_ndis::sys::{NDIS_NBL_FLAGS_IS_LOOPBACK_PACKET, NDIS_RECEIVE_FLAGS_RESOURCES};
 use rand::{Rng as _, rngs::SmallRng};
 
 use super::{
@@ -15,6 +15,7 @@ use super::{
     traffic::Ends,
 };
 use crate::{
+    judge::rule,
     kernel::{DriverId, kernel},
     lab::Lab,
     ndis::{Adapter, AdapterConfig, Frame, Oob, RecvNbl, SendNbl, frame::take_vlan},
@@ -76,6 +77,9 @@ pub fn run(lab: &Lab, driver: &Path, frames: &[Vec<u8>]) -> Result<(Replayed, Ve
             capture.collect()?;
             nothing_left_behind(driver, now)?;
         }
+        if kernel().rng().random_bool(0.2) {
+            loop_back(&adapter, &ends, &mut capture, now)?;
+        }
     }
     let counts = kernel().memory.counts();
     compare(&ends, &capture, frames)?;
@@ -134,6 +138,25 @@ fn receive(adapter: &Arc<Adapter>, ends: &Ends, wire: &[Vec<u8>]) -> u64 {
     lock(&ends.indicated).extend_from_slice(wire);
     adapter.receive(&receives, if resources { NDIS_RECEIVE_FLAGS_RESOURCES } else { 0 });
     receives.iter().map(|receive| receive.frame.bytes.len() as u64).sum()
+}
+
+/// NDIS loops sends back as receives: they are not delivered (V49).
+fn loop_back(adapter: &Arc<Adapter>, ends: &Ends, capture: &mut Capture, wire: &[Vec<u8>]) -> Result<()> {
+    let before = capture.frames().len();
+    let copies: Vec<_> = wire
+        .iter()
+        .map(|frame| RecvNbl {
+            nbl_flags: NDIS_NBL_FLAGS_IS_LOOPBACK_PACKET,
+            ..RecvNbl::new(Frame::new(frame.clone()))
+        })
+        .collect();
+    lock(&ends.indicated).extend_from_slice(wire);
+    adapter.receive(&copies, 0);
+    capture.collect()?;
+    kernel().judge.check(rule::V49, capture.frames().len() == before, || {
+        "a frame that NDIS looped back was delivered".to_owned()
+    });
+    Ok(())
 }
 
 fn nothing_left_behind(driver: DriverId, frames: &[Vec<u8>]) -> Result<()> {
