@@ -11,6 +11,11 @@ pub fn root() -> PathBuf {
     package.ancestors().nth(2).unwrap_or(package).to_path_buf()
 }
 
+/// The capture that the project made of its own traffic.
+pub fn own_capture() -> PathBuf {
+    root().join("tests/captures/own.pcapng")
+}
+
 /// Everything that the driver's build on Linux makes for itself.
 pub fn cross_target() -> PathBuf {
     root().join("target/cross")

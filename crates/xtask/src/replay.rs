@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 
 use crate::arch::Arch;
-use crate::{build, lab_cmd, paths};
+use crate::{build, lab_cmd};
 
 /// What to replay.
 #[derive(clap::Args)]
@@ -32,9 +32,4 @@ pub fn run(args: &Args) -> Result<()> {
 pub fn with(driver: &Path, args: &[OsString]) -> Result<()> {
     let fixed = ["replay".into(), "--sys".into(), driver.into()];
     lab_cmd::call(fixed.iter().chain(args))
-}
-
-/// The project's capture of its own traffic.
-pub fn own_capture() -> PathBuf {
-    paths::root().join("tests/captures/own.pcapng")
 }

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 
-use crate::{build, paths, replay};
+use crate::{build, paths};
 
 /// One command.
 struct Step {
@@ -76,6 +76,7 @@ fn steps() -> Result<Vec<Step>> {
         cargo("end-to-end tests", "test --package nblease-tests -- --include-ignored"),
         replayed,
         xtask("demo", "demo"),
+        xtask("demo without rights", "demo --replay"),
         xtask("broken drivers", "mutants"),
     ])
 }
@@ -83,7 +84,7 @@ fn steps() -> Result<Vec<Step>> {
 /// The captures beside the checkout where they are, else the project's own.
 fn captures() -> Result<Vec<OsString>> {
     let shared = paths::root().join("../shared/pcaps");
-    let captures = if shared.is_dir() { paths::files_in(&shared, "pcap")? } else { vec![replay::own_capture()] };
+    let captures = if shared.is_dir() { paths::files_in(&shared, "pcap")? } else { vec![paths::own_capture()] };
     Ok(captures.into_iter().map(PathBuf::into_os_string).collect())
 }
 

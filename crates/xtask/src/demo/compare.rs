@@ -1,6 +1,6 @@
 //! What was captured against what tcpdump saw: multisets of (direction, bytes).
 
-use std::{collections::HashMap, fs::File, path::Path};
+use std::{collections::HashMap, fmt::Write as _, fs::File, path::Path};
 
 use anyhow::{Context, Result, bail, ensure};
 use pcap_file::{
@@ -19,6 +19,14 @@ impl Frames {
     fn add(&mut self, frame: &[u8]) {
         *self.counts.entry(frame.to_vec()).or_default() += 1;
         self.total += 1;
+    }
+
+    /// Adds those of another.
+    pub fn add_all(&mut self, other: Self) {
+        for (frame, count) in other.counts {
+            *self.counts.entry(frame).or_default() += count;
+        }
+        self.total += other.total;
     }
 
     /// How many there are.
@@ -53,8 +61,11 @@ impl Frames {
 /// The first frames' first bytes in hexadecimal.
 fn show(frames: &[&[u8]]) -> String {
     let hex = |frame: &&[u8]| {
-        let bytes: String = frame.iter().take(54).map(|byte| format!("{byte:02x}")).collect();
-        format!("{bytes} ({} bytes)", frame.len())
+        let mut text = String::new();
+        for byte in frame.iter().take(54) {
+            let _ = write!(text, "{byte:02x}");
+        }
+        format!("{text} ({} bytes)", frame.len())
     };
     frames.iter().take(3).map(hex).collect::<Vec<_>>().join(", ")
 }

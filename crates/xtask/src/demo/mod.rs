@@ -3,6 +3,7 @@
 
 mod compare;
 mod host;
+mod replayed;
 mod traffic;
 
 use std::{
@@ -26,6 +27,12 @@ pub struct Args {
     /// The driver to show; the one that is built here where absent
     #[arg(long)]
     driver: Option<PathBuf>,
+    /// Where its files go; target/demo where absent
+    #[arg(long)]
+    out: Option<PathBuf>,
+    /// Replay the project's capture of its own traffic, as where there are no rights for a live wire
+    #[arg(long)]
+    replay: bool,
 }
 
 /// The interface at each end of the wire.
@@ -39,10 +46,17 @@ pub fn run(args: &Args) -> Result<()> {
         None => build::driver(Arch::X64)?,
     };
     let programs = programs::build()?;
-    ensure!(Host::possible(), "no rights for network namespaces: run `cargo xtask replay` instead");
-    let folder = paths::root().join("target/demo");
-    fs::create_dir_all(&folder)?;
-    let shown = live(&driver, &programs, &folder)?;
+    let folder = args.out.clone().unwrap_or_else(|| paths::root().join("target/demo"));
+    fs::create_dir_all(&folder).with_context(|| format!("create {}", folder.display()))?;
+    let folder = fs::canonicalize(folder)?;
+    let shown = if args.replay {
+        replayed::run(&driver, &folder)?
+    } else if Host::possible() {
+        live(&driver, &programs, &folder)?
+    } else {
+        println!("no rights for network namespaces here: a capture of the demo's traffic is replayed instead");
+        replayed::run(&driver, &folder)?
+    };
     println!("{shown}");
     Ok(())
 }
@@ -206,7 +220,7 @@ fn tshark(file: &Path, frames: u64) -> Result<()> {
         .map(str::to_owned)
         .collect();
     ensure!(output.status.success() && said.is_empty(), "tshark: {}", said.join("\n"));
-    let read = output.stdout.iter().filter(|byte| **byte == b'\n').count() as u64;
+    let read = String::from_utf8_lossy(&output.stdout).lines().count() as u64;
     ensure!(read == frames, "tshark read {read} of {frames} frames");
     Ok(())
 }
