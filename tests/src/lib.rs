@@ -1,7 +1,12 @@
 //! What the end-to-end tests share: the built driver in a lab with a virtual clock, an adapter, a program.
 //!
 //! A [`Rig`] is one processor and one seed: the same calls give the same run. It judges from beginning to end; a broken rule
-//! ends the process with the rule, what was seen, and the seed.
+//! ends the process with the rule, what was seen, and the seed. A [`live::LiveRig`] is the same on real threads, for programs
+//! that are processes of their own.
+
+pub mod capture_file;
+pub mod child;
+pub mod live;
 
 use std::{
     path::{Path, PathBuf},
@@ -75,8 +80,13 @@ pub struct Rig {
 impl Rig {
     /// A fresh kernel with the driver loaded, not started.
     pub fn load(seed: u64) -> Self {
+        Self::load_in(Mode::Virtual, seed)
+    }
+
+    /// The same, on real threads or on one.
+    pub fn load_in(mode: Mode, seed: u64) -> Self {
         let alone = one_at_a_time();
-        let kernel = Kernel::install(Mode::Virtual, seed);
+        let kernel = Kernel::install(mode, seed);
         let driver = pe::load(&built("nblease.sys")).expect("the driver loads");
         kernel.ndis.set_inf(driver, inf());
         Self { kernel, driver, _alone: alone }
@@ -100,6 +110,11 @@ impl Rig {
     /// Unloads the driver: nothing is left, and no rule was broken.
     pub fn finish(self) {
         nt::driver::unload(self.driver);
+        self.judge();
+    }
+
+    /// After the driver's unload: nothing is left, and no rule was broken.
+    pub fn judge(&self) {
         let verdict = self.kernel.judge.verdict();
         assert!(verdict.violations.is_empty(), "{:?}", verdict.violations);
         assert!(self.kernel.memory.pool.live(self.driver).is_empty(), "pool left");
@@ -146,10 +161,20 @@ impl Program {
 
     /// STATS of this handle.
     pub fn stats(&self) -> (ReaderStats, Vec<AdapterStats>) {
+        let (_, reader, adapters) = self.whole_stats();
+        (reader, adapters)
+    }
+
+    /// Readers that are configured now.
+    pub fn readers(&self) -> u32 {
+        self.whole_stats().0.readers
+    }
+
+    fn whole_stats(&self) -> (StatsHeader, ReaderStats, Vec<AdapterStats>) {
         let completion = self.handle.ioctl(IOCTL_STATS, &[], 64 << 10).wait();
         assert_eq!(completion.status, 0);
         let stats = StatsHeader::parse(&completion.data[..completion.information]).expect("well-formed");
-        (stats.reader, stats.adapters.collect())
+        (stats.header, stats.reader, stats.adapters.collect())
     }
 }
 

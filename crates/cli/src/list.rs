@@ -32,13 +32,13 @@ pub fn run(target: &Target, as_json: bool) -> anyhow::Result<()> {
             2 => "disconnected".to_owned(),
             _ => units::speed(entry.link_speed),
         };
+        let mtu = known_mtu(entry.mtu).map_or_else(|| "?".to_owned(), |mtu| mtu.to_string());
         writeln!(
             out,
-            "{:>5}  {name:<28} {:<17}  {:<10} {:>6}  {link:<12} {:#018x}",
+            "{:>5}  {name:<28} {:<17}  {:<10} {mtu:>6}  {link:<12} {:#018x}",
             entry.if_index,
             units::mac(entry.mac_address()),
             state(entry.state),
-            entry.mtu,
             entry.net_luid,
         )?;
     }
@@ -53,7 +53,7 @@ fn json(adapter: &Adapter) -> Value {
         "index": entry.if_index,
         "net_luid": entry.net_luid,
         "address": units::mac(entry.mac_address()),
-        "mtu": entry.mtu,
+        "mtu": known_mtu(entry.mtu),
         "link_speed": Some(entry.link_speed).filter(|speed| ![0, u64::MAX].contains(speed)),
         "media_type": entry.media_type,
         "media_connect": match entry.media_connect {
@@ -63,6 +63,11 @@ fn json(adapter: &Adapter) -> Value {
         },
         "state": state(entry.state),
     })
+}
+
+/// NDIS need not say it at every restart: 0 until it has.
+fn known_mtu(mtu: u32) -> Option<u32> {
+    Some(mtu).filter(|&mtu| mtu != 0)
 }
 
 /// The name of a filter module's state.
