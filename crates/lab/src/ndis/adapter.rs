@@ -118,7 +118,7 @@ impl Adapter {
     /// Plugs an adapter in: every registered filter attaches, and the stack starts.
     pub fn plug(config: AdapterConfig) -> Arc<Self> {
         let ndis = &kernel().ndis;
-        let number = lock(&ndis.adapters).len() as u32 + 1;
+        let number = ndis.last_adapter.fetch_add(1, Ordering::SeqCst) + 1;
         let luid = config.luid.unwrap_or(6 << 48 | u64::from(0x100 + number) << 24);
         let adapter = Arc::new(Self {
             config,

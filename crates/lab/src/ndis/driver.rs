@@ -241,7 +241,7 @@ pub(super) unsafe extern "efiapi" fn ndis_f_deregister_filter_driver(handle: NDI
         control::detach_driver(&adapter, &driver);
     }
     lock(&kernel().ndis.drivers).retain(|other| !Arc::ptr_eq(other, &driver));
-    let held = kernel().ndis.ledger.out_of(driver.id);
+    let held = kernel().ndis.ledger.out_of(driver.id, false);
     kernel().judge.check(rule::V06, held.is_empty(), || format!("deregistered with packets out: {}", held.join("; ")));
 }
 
@@ -252,7 +252,7 @@ pub fn on_unloaded(id: DriverId) {
     kernel().judge.check(rule::V08, !registered, || {
         format!("{} went without NdisFDeregisterFilterDriver", kernel().driver_name(id))
     });
-    let left: Vec<String> = ndis.objects.of(id).into_iter().chain(ndis.ledger.out_of(id)).collect();
+    let left: Vec<String> = ndis.objects.of(id).into_iter().chain(ndis.ledger.out_of(id, true)).collect();
     kernel()
         .judge
         .check(rule::V06, left.is_empty(), || format!("{} left behind: {}", kernel().driver_name(id), left.join("; ")));

@@ -77,7 +77,7 @@ impl Ledger {
         let nbl = Nbl::at(address)?;
         let packet = self.make(address, nbl, Maker::Driver(driver), descriptor, None, None);
         let packet = self.enter(packet, Owner::Driver(driver));
-        packet.note(&mut packet.locked(), function, String::new());
+        packet.note(&mut packet.locked(), function, "");
         packet.open();
         Some(packet)
     }
@@ -145,13 +145,15 @@ impl Ledger {
         Self::describe(self.all().into_iter().filter(|packet| matches(packet)))
     }
 
-    /// What a driver has to do with still: NBLs of others that it holds, NBLs of its own that it has not freed.
-    pub fn out_of(&self, driver: DriverId) -> Vec<String> {
+    /// What a driver has to do with still: NBLs of others that it holds, NBLs of its own that are on their way; with
+    /// `unfreed` also those of its own that it has not freed.
+    pub fn out_of(&self, driver: DriverId, unfreed: bool) -> Vec<String> {
         let modules: Vec<usize> = kernel().ndis.modules_of(driver);
         let concerns = |packet: &Packet| match packet.locked().owner {
-            Owner::Driver(owner) => owner == driver,
-            Owner::Module(handle) => modules.contains(&handle),
             Owner::Lab => packet.maker == Maker::Driver(driver),
+            _ if packet.maker == Maker::Driver(driver) => unfreed,
+            Owner::Module(handle) => modules.contains(&handle),
+            Owner::Driver(_) => false,
         };
         Self::describe(self.all().into_iter().filter(|packet| concerns(packet)))
     }
@@ -361,7 +363,7 @@ impl Ledger {
         packet.compare(true);
         let mut state = packet.locked();
         state.phase = Phase::Home;
-        packet.note(&mut state, "home", String::new());
+        packet.note(&mut state, "home", "");
     }
 
     /// A driver frees an NBL (NdisFreeNetBufferList): whether it may.
@@ -381,7 +383,7 @@ impl Ledger {
             Owner::Lab => false,
         };
         packet.check(rule::V15, owned, || format!("{function} while it is on its way"));
-        packet.note(&mut packet.locked(), function, kernel().driver_name(driver));
+        packet.note(&mut packet.locked(), function, &kernel().driver_name(driver));
         packet.close("it was freed");
         self.forget(&packet);
         Some(packet)

@@ -110,6 +110,7 @@ pub fn exports() -> Vec<&'static [Export]> {
 pub struct Ndis {
     version: AtomicU32,
     last_handle: AtomicUsize,
+    last_adapter: AtomicU32,
     drivers: Mutex<Vec<Arc<FilterDriver>>>,
     adapters: Mutex<Vec<Arc<Adapter>>>,
     modules: RwLock<HashMap<usize, Arc<Module>>>,
@@ -124,6 +125,7 @@ impl Default for Ndis {
         Self {
             version: AtomicU32::new(version(6, 87)),
             last_handle: AtomicUsize::new(0),
+            last_adapter: AtomicU32::new(0),
             drivers: Mutex::default(),
             adapters: Mutex::default(),
             modules: RwLock::default(),

@@ -108,6 +108,7 @@ pub struct Module {
     pub handle: usize,
     /// Whose.
     pub driver: Arc<FilterDriver>,
+    name: String,
     /// In which stack.
     pub adapter: Arc<Adapter>,
     /// Interface index and NetLuid of the module itself.
@@ -149,8 +150,10 @@ impl Module {
         let handle = kernel().ndis.new_handle();
         let number = (handle >> 4) as u32 & 0xffff;
         let handlers = DataHandlers::of(&driver.characteristics);
+        let name = format!("{} on {}", kernel().driver_name(driver.id), adapter.config.name);
         Arc::new(Self {
             handle,
+            name,
             if_index: 100 + number,
             // IfType 6 (Ethernet) in the top 16 bits, NetLuidIndex in the next 24.
             luid: 6 << 48 | u64::from(0x8000 + number) << 24,
@@ -205,8 +208,8 @@ impl Module {
     }
 
     /// How reports name it: `nblease.sys on Ethernet`.
-    pub fn name(&self) -> String {
-        format!("{} on {}", kernel().driver_name(self.driver.id), self.adapter.config.name)
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
     /// Checks that `function` is called in a state that allows it (V07).

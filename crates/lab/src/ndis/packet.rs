@@ -115,7 +115,7 @@ pub(super) struct State {
     pub(super) since_ns: u64,
     /// The module that sent or indicated it, where a driver made it.
     pub(super) sender: Option<usize>,
-    history: VecDeque<Event>,
+    history: VecDeque<String>,
 }
 
 impl State {
@@ -135,14 +135,6 @@ impl State {
     }
 }
 
-#[derive(Clone)]
-struct Event {
-    at_ns: u64,
-    what: &'static str,
-    who: String,
-    site: usize,
-}
-
 impl Packet {
     /// Its state. Not to be held when a rule is checked: the report reads the history.
     pub(super) fn locked(&self) -> MutexGuard<'_, State> {
@@ -151,7 +143,7 @@ impl Packet {
 
     /// Its last events, oldest first.
     pub fn history(&self) -> Vec<String> {
-        self.locked().history.iter().map(Event::line).collect()
+        self.locked().history.iter().cloned().collect()
     }
 
     /// `NBL 7 (send of the protocol)`.
@@ -189,17 +181,22 @@ impl Packet {
         }
     }
 
-    /// Adds an event to its history.
-    pub(super) fn note(&self, state: &mut State, what: &'static str, who: String) {
-        let event = Event { at_ns: kernel().clock.now_ns(), what, who, site: thread::call_site() };
-        self.descriptor.note(event.line());
-        if let Some(payload) = &self.payload {
-            payload.note(event.line());
+    /// Adds an event to its history: what happened, to or by whom.
+    pub(super) fn note(&self, state: &mut State, what: &'static str, who: &str) {
+        let (now, site) = (kernel().clock.now_ns(), thread::call_site());
+        let mut line = format!("{}.{:06} {what} {who}", now / 1_000_000_000, now / 1000 % 1_000_000);
+        if site != 0 {
+            line += " from ";
+            line += &kernel().describe_address(site);
         }
+        if let Some(payload) = &self.payload {
+            payload.note(line.clone());
+        }
+        self.descriptor.note(line.clone());
         if state.history.len() == HISTORY {
             state.history.pop_front();
         }
-        state.history.push_back(event);
+        state.history.push_back(line);
     }
 
     /// The driver may touch it.
@@ -229,18 +226,6 @@ impl Packet {
         if let (Some(snapshot), Some(payload)) = (&self.snapshot, &self.payload) {
             let difference = snapshot.difference(self.nbl, payload, home);
             self.check(rule::V21, difference.is_none(), || difference.unwrap_or_default());
-        }
-    }
-}
-
-impl Event {
-    fn line(&self) -> String {
-        let site = kernel().describe_address(self.site);
-        let (s, us) = (self.at_ns / 1_000_000_000, self.at_ns / 1000 % 1_000_000);
-        if self.site == 0 {
-            format!("{s}.{us:06} {} {}", self.what, self.who)
-        } else {
-            format!("{s}.{us:06} {} {} from {site}", self.what, self.who)
         }
     }
 }
