@@ -44,11 +44,11 @@ pub struct Tap {
 
 impl Adapter {
     /// An adapter as it is described at attach, in the state named (`ADAPTER_STATE_*`).
-    pub const fn new(entry: AdapterEntry, state: u32) -> Self {
+    pub const fn new(entry: &AdapterEntry, state: u32) -> Self {
         Self {
             net_luid: entry.net_luid,
             if_index: entry.if_index,
-            entry: SpinLock::new(entry),
+            entry: SpinLock::new(*entry),
             state: AtomicU32::new(state),
             watched: AtomicBool::new(false),
             taps: RwSpinLock::new(Vec::new()),

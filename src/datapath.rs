@@ -65,8 +65,8 @@ impl Module {
 
 /// Shows the frames of a chain to the adapter's readers: each one's copy is made from the original, where it lies.
 fn show<'a, I: Iterator<Item = NblRef<'a>>>(adapter: &Adapter, direction: Direction, nbls: impl Fn() -> I) {
-    let (counter, _) = time::performance_counter();
-    let batch = Batch { direction, counter };
+    let (now, _) = time::performance_counter();
+    let batch = Batch { direction, counter: now };
     let mut done = Completions::new();
     let counted = adapter.with_taps(|taps| {
         for tap in taps {

@@ -82,8 +82,7 @@ fn start(wdf: driver::Driver, object: PDRIVER_OBJECT) -> Result<(), NtStatus> {
 }
 
 fn register(object: PDRIVER_OBJECT, version: NdisVersion) -> Result<(), NtStatus> {
-    let names =
-        Names { friendly: FRIENDLY_NAME.units(), unique: UNIQUE_NAME.units(), service: SERVICE_NAME.units() };
+    let names = Names { friendly: FRIENDLY_NAME.units(), unique: UNIQUE_NAME.units(), service: SERVICE_NAME.units() };
     let (Some(driver), Some(object)) = (driver(), NonNull::new(object)) else {
         return Err(NtStatus::INSUFFICIENT_RESOURCES);
     };

@@ -41,7 +41,7 @@ impl Filter for Module {
         if !parameters.is_ethernet() {
             return Err(Status::UNSUPPORTED_MEDIA);
         }
-        let adapter = Adapter::new(describe(parameters), ioctl::ADAPTER_STATE_PAUSED);
+        let adapter = Adapter::new(&describe(parameters), ioctl::ADAPTER_STATE_PAUSED);
         let adapter = PoolArc::try_new(adapter).map_err(|_| Status::RESOURCES)?;
         driver.registry.lock().attach(&adapter).map_err(|_| Status::RESOURCES)?;
         Ok(Self { adapter, running: Rundown::closed() })

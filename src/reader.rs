@@ -148,16 +148,17 @@ impl Reader {
             }
         };
         if let Err((request, status)) = read.pend(self.reads) {
-            return request.complete(status, 0);
+            return self.refuse(request, status);
         }
         let mut done = Completions::new();
         {
             let mut waiting = self.waiting.lock();
             self.serve(&mut waiting, &mut done);
             // The handle was closed meanwhile: the framework has looked for its waiting reads already.
-            while waiting.ended {
-                let Some(read) = self.file.take_read(self.reads) else { break };
-                read.finish(0, &mut done);
+            if waiting.ended {
+                while let Some(read) = self.file.take_read(self.reads) {
+                    read.finish(0, &mut done);
+                }
             }
         }
         done.complete();
@@ -412,10 +413,13 @@ impl Reader {
 
     /// Ends the active read with what is in it, and frees the slot.
     fn finish(&self, waiting: &mut Waiting, finished: Finished<'_>, done: &mut Completions) {
+        let Finished { bytes, owner } = finished;
         if let Some((active, _)) = waiting.active.take() {
-            self.count_read(finished.bytes);
-            active.finish(finished.bytes as usize, done);
+            self.count_read(bytes);
+            active.finish(bytes as usize, done);
         }
+        // The slot is free for the next read.
+        drop(owner);
     }
 
     /// Counts a read that ends with `bytes` of records written by [`Self::fill`].

@@ -91,7 +91,7 @@ counters! {
         reads_timed_out,
         /// Reads that ended empty: cancelled, or their handle closed.
         reads_cancelled,
-        /// Reads refused when they came: too short, too long, not configured.
+        /// Reads refused when they came: too short, too long, or the driver is being unloaded.
         reads_refused,
         /// Reads failed when they came because their buffer could not be mapped.
         reads_failed_mapping,

@@ -67,7 +67,7 @@ impl<'call> AttachParameters<'call> {
     /// The link as it is now.
     #[must_use]
     pub fn link(&self) -> LinkState {
-        LinkState { connect_state: self.0.MediaConnectState as u32, receive_speed: self.0.RcvLinkSpeed }
+        LinkState { connect_state: self.0.MediaConnectState.cast_unsigned(), receive_speed: self.0.RcvLinkSpeed }
     }
 }
 
@@ -106,7 +106,7 @@ impl<'call> StatusIndication<'call> {
         let buffer = NonNull::new(self.0.StatusBuffer.cast::<NDIS_LINK_STATE>())?;
         // SAFETY: `new`'s caller vouches for the buffer, and its length says that it holds the struct.
         let state = unsafe { buffer.read_unaligned() };
-        Some(LinkState { connect_state: state.MediaConnectState as u32, receive_speed: state.RcvLinkSpeed })
+        Some(LinkState { connect_state: state.MediaConnectState.cast_unsigned(), receive_speed: state.RcvLinkSpeed })
     }
 }
 

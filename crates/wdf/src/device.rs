@@ -8,14 +8,14 @@
 use core::{marker::PhantomData, ptr::null_mut};
 
 use wdk_sys::{
-    FILE_DEVICE_SECURE_OPEN, ULONG, WDF_FILEOBJECT_CONFIG, WDF_IO_QUEUE_CONFIG,
-    WDF_OBJECT_ATTRIBUTES, WDF_OBJECT_CONTEXT_TYPE_INFO, WDFDEVICE, WDFDEVICE_INIT, WDFFILEOBJECT, WDFOBJECT, WDFQUEUE,
-    WDFREQUEST, WDFTIMER, _WDF_DEVICE_IO_TYPE::WdfDeviceIoDirect,
+    _WDF_DEVICE_IO_TYPE::WdfDeviceIoDirect,
     _WDF_EXECUTION_LEVEL::{WdfExecutionLevelInheritFromParent, WdfExecutionLevelPassive},
     _WDF_FILEOBJECT_CLASS::WdfFileObjectWdfCannotUseFsContexts,
     _WDF_IO_QUEUE_DISPATCH_TYPE::{WdfIoQueueDispatchManual, WdfIoQueueDispatchParallel},
     _WDF_SYNCHRONIZATION_SCOPE::{WdfSynchronizationScopeInheritFromParent, WdfSynchronizationScopeNone},
     _WDF_TRI_STATE::WdfFalse,
+    FILE_DEVICE_SECURE_OPEN, ULONG, WDF_FILEOBJECT_CONFIG, WDF_IO_QUEUE_CONFIG, WDF_OBJECT_ATTRIBUTES,
+    WDF_OBJECT_CONTEXT_TYPE_INFO, WDFDEVICE, WDFDEVICE_INIT, WDFFILEOBJECT, WDFOBJECT, WDFQUEUE, WDFREQUEST, WDFTIMER,
     call_unsafe_wdf_function_binding,
 };
 
@@ -195,12 +195,7 @@ fn configure<C: Control, const N: usize>(
     attributes.ContextSizeOverride = size_of::<FileContext<C>>() as _;
     // SAFETY: the structures are copied.
     unsafe {
-        call_unsafe_wdf_function_binding!(
-            WdfDeviceInitSetFileObjectConfig,
-            init,
-            &raw mut files,
-            &raw mut attributes
-        );
+        call_unsafe_wdf_function_binding!(WdfDeviceInitSetFileObjectConfig, init, &raw mut files, &raw mut attributes);
     }
     let mut attributes = self::attributes();
     attributes.ContextTypeInfo = read::context_type();
@@ -294,8 +289,10 @@ impl<C: Control> FileContext<C> {
     /// The context of a file object.
     fn of(file: WDFFILEOBJECT) -> *mut Self {
         // SAFETY: every file object of the device has this context (its file object attributes say so).
-        unsafe { call_unsafe_wdf_function_binding!(WdfObjectGetTypedContextWorker, file.cast(), FILE_TYPE.0.UniqueType) }
-            .cast()
+        unsafe {
+            call_unsafe_wdf_function_binding!(WdfObjectGetTypedContextWorker, file.cast(), FILE_TYPE.0.UniqueType)
+        }
+        .cast()
     }
 }
 

@@ -3,8 +3,8 @@
 use core::ptr::null_mut;
 
 use wdk_sys::{
-    PCUNICODE_STRING, PDRIVER_OBJECT, PFN_WDF_DRIVER_UNLOAD, ULONG, WDF_DRIVER_CONFIG, WDFDRIVER,
-    _WDF_DRIVER_INIT_FLAGS::WdfDriverInitNonPnpDriver, call_unsafe_wdf_function_binding,
+    _WDF_DRIVER_INIT_FLAGS::WdfDriverInitNonPnpDriver, PCUNICODE_STRING, PDRIVER_OBJECT, PFN_WDF_DRIVER_UNLOAD, ULONG,
+    WDF_DRIVER_CONFIG, WDFDRIVER, call_unsafe_wdf_function_binding,
 };
 
 use crate::NtStatus;

@@ -55,7 +55,9 @@ impl<T> Global<T> {
             return None;
         }
         // SAFETY: it was set, nobody refers to it (the caller's promise), and it is read out once.
-        Some(unsafe { (*self.value.get()).assume_init_read() })
+        let value = unsafe { self.value.get().read() };
+        // SAFETY: as above, the value was written.
+        Some(unsafe { value.assume_init() })
     }
 }
 

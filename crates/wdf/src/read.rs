@@ -62,9 +62,8 @@ pub(crate) fn context_type() -> *const WDF_OBJECT_CONTEXT_TYPE_INFO {
 /// The request stays uncompleted for `'a`.
 unsafe fn context<'a>(request: WDFREQUEST) -> &'a Context {
     // SAFETY: every request of the device has this context (its request attributes say so).
-    let context = unsafe {
-        call_unsafe_wdf_function_binding!(WdfObjectGetTypedContextWorker, request.cast(), context_type())
-    };
+    let context =
+        unsafe { call_unsafe_wdf_function_binding!(WdfObjectGetTypedContextWorker, request.cast(), context_type()) };
     // SAFETY: the framework allocated and zeroed it for this type, whose fields may all be zero.
     unsafe { &*context.cast::<Context>() }
 }
@@ -263,8 +262,8 @@ impl ActiveRead {
         // SAFETY: the request is marked cancelable and not completed.
         let status = unsafe { call_unsafe_wdf_function_binding!(WdfRequestUnmarkCancelable, handle) };
         // Cancelled: the callback has come or will come, and whoever marks second completes.
-        let ours = NtStatus(status).check().is_ok()
-            || context.marks.fetch_or(FINISHED, Ordering::AcqRel) & CANCELLED != 0;
+        let ours =
+            NtStatus(status).check().is_ok() || context.marks.fetch_or(FINISHED, Ordering::AcqRel) & CANCELLED != 0;
         if ours {
             // SAFETY: the callback will not come (unmarked), or is done with it (its mark).
             done.push(unsafe { Request::from_raw(handle) });

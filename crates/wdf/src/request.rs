@@ -57,14 +57,14 @@ impl Request {
             call_unsafe_wdf_function_binding!(
                 WdfRequestRetrieveInputBuffer,
                 self.0,
-                min as _,
+                min,
                 &raw mut buffer,
                 &raw mut length
             )
         };
         NtStatus(status).check()?;
         // SAFETY: the system buffer is the request's as long as it is not completed, and `self` is borrowed meanwhile.
-        Ok(unsafe { slice::from_raw_parts(buffer.cast::<u8>(), length as usize) })
+        Ok(unsafe { slice::from_raw_parts(buffer.cast::<u8>(), length) })
     }
 
     /// The output of a buffered request, at least `min` bytes of it. PASSIVE_LEVEL.
@@ -83,13 +83,13 @@ impl Request {
             call_unsafe_wdf_function_binding!(
                 WdfRequestRetrieveOutputBuffer,
                 self.0,
-                min as _,
+                min,
                 &raw mut buffer,
                 &raw mut length
             )
         };
         NtStatus(status).check()?;
-        Ok((buffer, length as usize))
+        Ok((buffer, length))
     }
 }
 

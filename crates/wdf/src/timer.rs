@@ -3,9 +3,9 @@
 use core::ptr::null_mut;
 
 use wdk_sys::{
-    PFN_WDF_TIMER, ULONG, WDF_OBJECT_ATTRIBUTES, WDF_TIMER_CONFIG, WDFFILEOBJECT, WDFTIMER,
-    _WDF_EXECUTION_LEVEL::WdfExecutionLevelInheritFromParent, _WDF_SYNCHRONIZATION_SCOPE::WdfSynchronizationScopeInheritFromParent,
-    call_unsafe_wdf_function_binding,
+    _WDF_EXECUTION_LEVEL::WdfExecutionLevelInheritFromParent,
+    _WDF_SYNCHRONIZATION_SCOPE::WdfSynchronizationScopeInheritFromParent, PFN_WDF_TIMER, ULONG, WDF_OBJECT_ATTRIBUTES,
+    WDF_TIMER_CONFIG, WDFFILEOBJECT, WDFTIMER, call_unsafe_wdf_function_binding,
 };
 
 use crate::NtStatus;
