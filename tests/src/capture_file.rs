@@ -44,9 +44,6 @@ impl CaptureFile {
     ///
     /// # Errors
     /// A file that is not made of whole blocks, as the parser says.
-    ///
-    /// # Panics
-    /// Where a whole block is not what this project writes: another link type, a frame without direction.
     pub fn read(path: &Path) -> Result<Self, PcapError> {
         let mut reader = PcapNgReader::new(File::open(path).map_err(PcapError::IoError)?)?;
         let mut file = Self::default();
@@ -147,8 +144,7 @@ impl Bag {
         self.counts.iter().map(more).sum()
     }
 
-    /// # Panics
-    /// Where the two are not the same.
+    /// Fails where the two are not the same.
     pub fn assert_same(&self, other: &Self) {
         let (extra, missing) = (self.beyond(other), other.beyond(self));
         assert_eq!((extra, missing), (0, 0), "frames that are extra, and that are missing");

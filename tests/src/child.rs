@@ -13,9 +13,6 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::live::{len, wait_until};
 
 /// The program, as it was built last beside this test.
-///
-/// # Panics
-/// Where it was not built.
 pub fn nblease() -> PathBuf {
     let test = std::env::current_exe().expect("this program has a path");
     let target = test.ancestors().nth(3).expect("a test lies in target/PROFILE/deps");
@@ -130,9 +127,6 @@ impl Drop for Capture {
 
 impl Ended {
     /// The summary of a capture that ended well and said nothing else.
-    ///
-    /// # Panics
-    /// Where it did not.
     pub fn summary(&self) -> Summary {
         assert_eq!(self.code, Some(0), "{}", self.said);
         let words: Vec<_> = self.said.trim_end().split(' ').collect();

@@ -3,6 +3,7 @@
 //! A [`Rig`] is one processor and one seed: the same calls give the same run. It judges from beginning to end; a broken rule
 //! ends the process with the rule, what was seen, and the seed. A [`live::LiveRig`] is the same on real threads, for programs
 //! that are processes of their own.
+#![allow(clippy::missing_panics_doc, reason = "a panic is how a test fails")]
 
 pub mod capture_file;
 pub mod child;

@@ -32,9 +32,6 @@ const POLLS: usize = 24_000;
 const POLL: Duration = Duration::from_millis(5);
 
 /// Waits for a state that comes sooner or later.
-///
-/// # Panics
-/// Where it does not come.
 pub fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
     for _ in 0..POLLS {
         if done() {
@@ -206,8 +203,7 @@ impl Wire {
         bag
     }
 
-    /// # Panics
-    /// Where not all came out that went in, as it was and in order.
+    /// Fails where not all came out that went in, as it was and in order.
     pub fn assert_nothing_lost(&self) {
         assert_eq!(self.ends.compare(), Ok(()));
     }

@@ -376,11 +376,10 @@ fn a_count_is_kept_exactly_and_a_duration_ends_a_capture() {
         assert_eq!((file.frames.len() as u64, file.statistics), (count, 1));
         assert_eq!(file.bag(0).beyond(&wire.went_by()), 0);
     }
-    let capture = rig.capture("second.pcapng", &["-d", "1s"]);
-    let path = capture.file.clone();
-    let summary = wire.under_traffic(|| capture.end()).summary();
-    assert_eq!(read(&path).frames.len() as u64, summary.captured);
-    assert!(summary.captured > 0);
+    let summary = wire.under_traffic(|| rig.capture("second.pcapng", &["-d", "1s"]).end()).summary();
+    let file = read(&rig.file("second.pcapng"));
+    assert_eq!((file.frames.len() as u64, file.statistics), (summary.captured, 1));
+    assert_eq!(file.bag(0).beyond(&wire.went_by()), 0);
 
     // Lines and JSON for each frame, in place of a file.
     let lines = wire.under_traffic(|| output(rig.nblease(&["capture", "-c", "50", "--direction", "in"])).1);
