@@ -16,9 +16,8 @@ use nblease_tests::{built, program};
 use serde_json::Value;
 
 /// The rules that have to have a breaker here.
-const RULES: &[&str] = &[
-    "V01", "V02", "V03", "V05", "V07", "V14", "V15", "V16", "V21", "V23", "V25", "V35", "V36", "V39", "V40",
-];
+const RULES: &[&str] =
+    &["V01", "V02", "V03", "V05", "V07", "V14", "V15", "V16", "V21", "V23", "V25", "V35", "V36", "V39", "V40"];
 /// Several, since what a filter gets to see depends on it.
 const SEEDS: std::ops::Range<u64> = 1..4;
 

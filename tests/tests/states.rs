@@ -76,7 +76,8 @@ fn an_adapter_that_comes_back_is_watched_under_its_old_number() {
     assert_eq!(seen(&completion.data[..completion.information])[0].interface, 0);
 
     let read = program.handle.read(READ);
-    let back = Adapter::plug(AdapterConfig { name: "Ethernet 2".into(), luid: Some(second.luid), ..AdapterConfig::default() });
+    let back =
+        Adapter::plug(AdapterConfig { name: "Ethernet 2".into(), luid: Some(second.luid), ..AdapterConfig::default() });
     rig.kernel.sched.pump();
     back.receive(&[receive_of(frame_bytes(60, 2))], 0);
     rig.kernel.sched.pump();
