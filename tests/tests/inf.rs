@@ -18,20 +18,11 @@ fn sections() -> Sections {
     let mut current = String::new();
     for line in text.lines() {
         let line = compact(line);
-        if let Some(name) = line
-            .strip_prefix('[')
-            .and_then(|line| line.strip_suffix(']'))
-        {
+        if let Some(name) = line.strip_prefix('[').and_then(|line| line.strip_suffix(']')) {
             current = String::from(name);
-            assert!(
-                sections.insert(current.clone(), Vec::new()).is_none(),
-                "section {name} twice"
-            );
+            assert!(sections.insert(current.clone(), Vec::new()).is_none(), "section {name} twice");
         } else if !line.is_empty() {
-            sections
-                .get_mut(&current)
-                .expect("lines are in sections")
-                .push(line);
+            sections.get_mut(&current).expect("lines are in sections").push(line);
         }
     }
     sections
@@ -55,46 +46,25 @@ fn compact(line: &str) -> String {
 
 /// The value of `key=` in a section, without quotes.
 fn value<'a>(sections: &'a Sections, section: &str, key: &str) -> &'a str {
-    let lines = sections
-        .get(section)
-        .unwrap_or_else(|| panic!("no section {section}"));
-    let line = lines
-        .iter()
-        .find_map(|line| line.strip_prefix(key)?.strip_prefix('='));
-    line.unwrap_or_else(|| panic!("no {key} in {section}"))
-        .trim_matches('"')
+    let lines = sections.get(section).unwrap_or_else(|| panic!("no section {section}"));
+    let line = lines.iter().find_map(|line| line.strip_prefix(key)?.strip_prefix('='));
+    line.unwrap_or_else(|| panic!("no {key} in {section}")).trim_matches('"')
 }
 
 /// The install sections that the models name.
 fn installs(sections: &Sections) -> Vec<String> {
-    let models = sections
-        .iter()
-        .filter(|(name, _)| name.starts_with("Standard."));
+    let models = sections.iter().filter(|(name, _)| name.starts_with("Standard."));
     let entries = models.flat_map(|(_, lines)| lines);
-    entries
-        .map(|line| {
-            line.split(['=', ','])
-                .nth(1)
-                .expect("an install section")
-                .to_owned()
-        })
-        .collect()
+    entries.map(|line| line.split(['=', ',']).nth(1).expect("an install section").to_owned()).collect()
 }
 
 #[test]
 fn every_install_has_the_drivers_unique_name() {
     let sections = sections();
     let installs = installs(&sections);
-    assert_eq!(
-        installs.len(),
-        2,
-        "one for each place that the image may run from"
-    );
+    assert_eq!(installs.len(), 2, "one for each place that the image may run from");
     for install in installs {
-        assert_eq!(
-            value(&sections, &install, "NetCfgInstanceId"),
-            names::UNIQUE_NAME
-        );
+        assert_eq!(value(&sections, &install, "NetCfgInstanceId"), names::UNIQUE_NAME);
         assert_eq!(value(&sections, &install, "Characteristics"), "0x40000");
     }
 }
@@ -106,21 +76,14 @@ fn every_install_adds_and_removes_the_drivers_service() {
         let added = value(&sections, &format!("{install}.Services"), "AddService");
         let (service, section) = added.split_once(",,").expect("a service and its section");
         assert_eq!(service, names::SERVICE_NAME);
-        let removed = value(
-            &sections,
-            &format!("{install}.Remove.Services"),
-            "DelService",
-        );
+        let removed = value(&sections, &format!("{install}.Remove.Services"), "DelService");
         assert_eq!(removed, format!("{},0x200", names::SERVICE_NAME));
         let binary = value(&sections, section, "ServiceBinary");
         let (directory, file) = binary.rsplit_once('\\').expect("a path");
         assert_eq!(file, "nblease.sys");
         // The file is copied to where the service looks for it.
         let copied = value(&sections, &install, "CopyFiles");
-        assert_eq!(
-            directory,
-            format!("%{}%", value(&sections, "DestinationDirs", copied))
-        );
+        assert_eq!(directory, format!("%{}%", value(&sections, "DestinationDirs", copied)));
         assert_eq!(value(&sections, section, "LoadOrderGroup"), "NDIS");
     }
 }
@@ -149,10 +112,6 @@ fn nothing_is_written_outside_the_components_own_keys() {
     let sections = sections();
     for root in ["HKLM", "HKCR", "HKCU", "HKU"] {
         let lines = sections.values().flatten();
-        assert_eq!(
-            lines.filter(|line| line.starts_with(root)).count(),
-            0,
-            "{root}"
-        );
+        assert_eq!(lines.filter(|line| line.starts_with(root)).count(), 0, "{root}");
     }
 }

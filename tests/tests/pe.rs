@@ -21,12 +21,8 @@ fn image_path(arch: &str) -> PathBuf {
 
 fn image(arch: &str) -> Vec<u8> {
     let path = image_path(arch);
-    std::fs::read(&path).unwrap_or_else(|error| {
-        panic!(
-            "{}: {error}; run `cargo xtask build --arch {arch}`",
-            path.display()
-        )
-    })
+    std::fs::read(&path)
+        .unwrap_or_else(|error| panic!("{}: {error}; run `cargo xtask build --arch {arch}`", path.display()))
 }
 
 /// What is wrong with the image, a line each.
@@ -40,19 +36,9 @@ fn faults(image: &[u8], machine: u16) -> Vec<String> {
     };
 
     let found = pe.header.coff_header.machine;
-    expect(
-        found == machine,
-        format!("machine {found:#x}, not {machine:#x}"),
-    );
-    let optional = pe
-        .header
-        .optional_header
-        .expect("an optional header")
-        .windows_fields;
-    expect(
-        optional.subsystem == SUBSYSTEM_NATIVE,
-        format!("subsystem {}", optional.subsystem),
-    );
+    expect(found == machine, format!("machine {found:#x}, not {machine:#x}"));
+    let optional = pe.header.optional_header.expect("an optional header").windows_fields;
+    expect(optional.subsystem == SUBSYSTEM_NATIVE, format!("subsystem {}", optional.subsystem));
     let characteristics = optional.dll_characteristics;
     expect(characteristics & DYNAMIC_BASE != 0, "no DYNAMICBASE".into());
     expect(characteristics & NX_COMPAT != 0, "no NXCOMPAT".into());
@@ -61,10 +47,7 @@ fn faults(image: &[u8], machine: u16) -> Vec<String> {
         let flags = section.characteristics;
         let is_open = flags & IMAGE_SCN_MEM_EXECUTE != 0 && flags & IMAGE_SCN_MEM_WRITE != 0;
         let name = section.name().unwrap_or("?");
-        expect(
-            !is_open,
-            format!("section {name} is writable and executable"),
-        );
+        expect(!is_open, format!("section {name} is writable and executable"));
     }
     for dll in &pe.libraries {
         expect(ALLOWED_IMPORTS.contains(dll), format!("imports from {dll}"));
@@ -75,18 +58,12 @@ fn faults(image: &[u8], machine: u16) -> Vec<String> {
 
 #[test]
 fn x64_image_is_a_driver() {
-    assert_eq!(
-        faults(&image("x64"), COFF_MACHINE_X86_64),
-        Vec::<String>::new()
-    );
+    assert_eq!(faults(&image("x64"), COFF_MACHINE_X86_64), Vec::<String>::new());
 }
 
 #[test]
 fn arm64_image_is_a_driver() {
-    assert_eq!(
-        faults(&image("arm64"), COFF_MACHINE_ARM64),
-        Vec::<String>::new()
-    );
+    assert_eq!(faults(&image("arm64"), COFF_MACHINE_ARM64), Vec::<String>::new());
 }
 
 /// Each thing that is checked, spoilt in the bytes of the image, is found.
@@ -108,33 +85,15 @@ fn each_fault_is_found() {
         (flags & !flag).to_le_bytes()
     };
 
-    assert_eq!(
-        faults(&sound, COFF_MACHINE_ARM64),
-        ["machine 0x8664, not 0xaa64"]
-    );
+    assert_eq!(faults(&sound, COFF_MACHINE_ARM64), ["machine 0x8664, not 0xaa64"]);
     assert_eq!(spoil(optional + 68, &[2, 0]), ["subsystem 2"]);
-    assert_eq!(
-        spoil(optional + 70, &flags_without(DYNAMIC_BASE)),
-        ["no DYNAMICBASE"]
-    );
-    assert_eq!(
-        spoil(optional + 70, &flags_without(NX_COMPAT)),
-        ["no NXCOMPAT"]
-    );
+    assert_eq!(spoil(optional + 70, &flags_without(DYNAMIC_BASE)), ["no DYNAMICBASE"]);
+    assert_eq!(spoil(optional + 70, &flags_without(NX_COMPAT)), ["no NXCOMPAT"]);
     let open = (IMAGE_SCN_MEM_EXECUTE | IMAGE_SCN_MEM_WRITE).to_le_bytes();
-    assert_eq!(
-        spoil(first_section + 36, &open),
-        ["section .text is writable and executable"]
-    );
-    assert_eq!(
-        spoil(import, b"kernel32.dll\0"),
-        ["imports from kernel32.dll"]
-    );
+    assert_eq!(spoil(first_section + 36, &open), ["section .text is writable and executable"]);
+    assert_eq!(spoil(import, b"kernel32.dll\0"), ["imports from kernel32.dll"]);
 }
 
 fn find(bytes: &[u8], pattern: &[u8]) -> usize {
-    bytes
-        .windows(pattern.len())
-        .position(|window| window == pattern)
-        .expect("the pattern is there")
+    bytes.windows(pattern.len()).position(|window| window == pattern).expect("the pattern is there")
 }
