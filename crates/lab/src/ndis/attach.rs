@@ -76,7 +76,7 @@ pub fn attach_parameters(adapter: &Adapter, module: &Module) -> (Lent, *mut NDIS
     p.LowerIfNetLuid.Value = lower.1;
     p.MiniportPhysicalDeviceObject = lent.put::<DEVICE_OBJECT>(blank());
     p.BaseMiniportIfConnectorPresent = 1;
-    let at = lent.put(p);
+    let at = lent.put_last(p);
     (lent, at)
 }
 
@@ -102,7 +102,7 @@ pub fn restart_parameters(adapter: &Adapter, lower: (u32, u64)) -> (Lent, *mut N
     }
     p.LowerIfIndex = lower.0;
     p.LowerIfNetLuid.Value = lower.1;
-    let at = lent.put(p);
+    let at = lent.put_last(p);
     (lent, at)
 }
 

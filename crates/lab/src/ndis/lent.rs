@@ -6,7 +6,7 @@ use nblease_ndis::sys::UNICODE_STRING;
 use super::raw;
 use crate::{
     kernel::kernel,
-    memory::{Access, Kind, Span},
+    memory::{Access, Kind, PAGE, Span},
 };
 
 /// A place for structures lent for one call.
@@ -42,6 +42,20 @@ impl Lent {
         at
     }
 
+    /// Puts the structure itself down, at the end of the place, so that a look behind it faults: driver's address.
+    ///
+    /// # Panics
+    /// Where the place is full.
+    pub fn put_last<T>(&mut self, value: T) -> *mut T {
+        let end = self.span.len().next_multiple_of(PAGE);
+        let at = end - size_of::<T>();
+        assert!(self.used <= at, "room for what is lent");
+        self.used = end;
+        let at = self.span.driver().wrapping_add(at).cast();
+        raw::write(at, value);
+        at
+    }
+
     /// Puts bytes down: driver's address.
     pub fn put_bytes(&mut self, bytes: &[u8]) -> *mut u8 {
         let at = self.room(bytes.len().max(1), 8);
@@ -68,6 +82,6 @@ impl Drop for Lent {
 /// Lends one value for one call.
 pub fn lend<T>(value: T, why: &'static str) -> (Lent, *mut T) {
     let mut lent = Lent::new(size_of::<T>(), why);
-    let at = lent.put(value);
+    let at = lent.put_last(value);
     (lent, at)
 }

@@ -135,7 +135,7 @@ pub fn ask(adapter: &Arc<Adapter>, kind: OidKind, oid: u32, data: &[u8]) -> OidR
     request.DATA.QUERY_INFORMATION.Oid = oid;
     request.DATA.QUERY_INFORMATION.InformationBuffer = buffer.cast();
     request.DATA.QUERY_INFORMATION.InformationBufferLength = data.len() as u32;
-    let at = lent.put(request);
+    let at = lent.put_last(request);
 
     let irql = if kernel().rng().random_bool(0.3) { DISPATCH_LEVEL } else { PASSIVE_LEVEL };
     let status = if kind == OidKind::SynchronousQuery {

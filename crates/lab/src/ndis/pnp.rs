@@ -41,7 +41,7 @@ pub fn net_event(adapter: &Arc<Adapter>, event: i32, buffer: &[u8]) -> NDIS_STAT
     notification.NetPnPEvent.NetEvent = event;
     notification.NetPnPEvent.Buffer = lent.put_bytes(buffer).cast();
     notification.NetPnPEvent.BufferLength = buffer.len() as u32;
-    let at = lent.put(notification);
+    let at = lent.put_last(notification);
     up(adapter, None, at)
 }
 
@@ -70,7 +70,7 @@ pub fn device_event(adapter: &Arc<Adapter>, event: i32) {
     let mut notification: NET_DEVICE_PNP_EVENT = blank();
     notification.Header = header(NDIS_OBJECT_TYPE_DEFAULT, 1, NDIS_SIZEOF_NET_DEVICE_PNP_EVENT_REVISION_1 as usize);
     notification.DevicePnPEvent = event;
-    let at = lent.put(notification);
+    let at = lent.put_last(notification);
     down(adapter, None, at);
 }
 

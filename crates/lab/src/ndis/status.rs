@@ -46,7 +46,7 @@ pub fn indicate(adapter: &Arc<Adapter>, code: NDIS_STATUS, buffer: &[u8]) {
     s.StatusCode = code;
     s.StatusBuffer = lent.put_bytes(buffer).cast();
     s.StatusBufferSize = buffer.len() as u32;
-    let at = lent.put(s);
+    let at = lent.put_last(s);
     let irql = if kernel().rng().random_bool(0.5) { DISPATCH_LEVEL } else { PASSIVE_LEVEL };
     raised(irql, || up(adapter, None, at));
 }
