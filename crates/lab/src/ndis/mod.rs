@@ -5,16 +5,16 @@
 //!
 //! | part | what |
 //! |---|---|
-//! | [`driver`] | registration of filter drivers, their unloading |
-//! | [`module`] | a filter module: its states and callbacks |
-//! | [`adapter`], [`control`], [`attach`] | the stack; pause, restart, attach, detach |
-//! | [`ledger`], [`packet`], [`handed`], [`snapshot`] | who owns which NBL, and what it has to look like |
-//! | [`send`], [`receive`] | the data path through the stack |
-//! | [`protocol`], [`miniport`] | the two ends of the stack |
-//! | [`frame`], [`build`], [`raw`] | frames, NBLs made of them, NBLs read |
-//! | [`pool`], [`data`], [`context`] | what drivers do to NBLs and NBs |
-//! | [`oid`], [`status`], [`pnp`] | requests, indications, events |
-//! | [`timer`], [`rwlock`], [`services`] | timers, locks, work items, events, memory |
+//! | `driver` | registration of filter drivers, their unloading |
+//! | `module` | a filter module: its states and callbacks |
+//! | `adapter`, `control`, `attach`, `lent` | the stack; pause, restart, attach, detach; what callbacks are lent |
+//! | `ledger`, `packet`, `handed`, `snapshot` | who owns which NBL, and what it has to look like |
+//! | `send`, `receive` | the data path through the stack |
+//! | `protocol`, `miniport` | the two ends of the stack |
+//! | `frame`, `build`, `raw` | frames, NBLs made of them, NBLs read |
+//! | `pool`, `data`, `context` | what drivers do to NBLs and NBs |
+//! | `oid`, `answers`, `status`, `pnp` | requests and what the miniport answers, indications, events |
+//! | `timer`, `rwlock`, `services`, `objects` | timers, locks, work items, events, memory; what a driver has of them |
 
 pub mod adapter;
 mod answers;
