@@ -128,14 +128,14 @@ fn a_duplicated_handle_keeps_the_reader_until_it_is_closed_too() {
 fn media_that_are_not_ethernet_are_refused() {
     let rig = Rig::start(6);
     // NdisMedium802_5
-    let ring = Adapter::plug(AdapterConfig { name: "Token Ring".into(), medium: 1, ..AdapterConfig::default() });
+    let token_ring = Adapter::plug(AdapterConfig { name: "Token Ring".into(), medium: 1, ..AdapterConfig::default() });
     rig.kernel.sched.pump();
     let program = Program::open();
     let list = program.handle.ioctl(ioctl::IOCTL_LIST_ADAPTERS, &[], 4096).wait();
     let (head, _) = ioctl::AdapterList::parse(&list.data[..list.information]).expect("well-formed");
     assert_eq!(head.total, 0);
     drop(program);
-    ring.unplug();
+    token_ring.unplug();
     rig.finish();
 }
 
@@ -149,7 +149,7 @@ fn every_version_of_ndis_from_6_83_on_gets_its_driver() {
         let program = Program::open();
         let completion = program.handle.ioctl(ioctl::IOCTL_QUERY_VERSION, &[], 64).wait();
         let version = u32::from_le_bytes(completion.data[12..16].try_into().expect("four bytes"));
-        assert_eq!(version, 6 << 16 | u32::from(minor));
+        assert_eq!((version >> 16, version & 0xFFFF), (6, u32::from(minor)));
         drop(program);
         adapter.unplug();
         rig.finish();

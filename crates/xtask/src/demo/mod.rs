@@ -137,7 +137,7 @@ fn start_lab(
     report: &Path,
 ) -> Result<(Running, BufReader<ChildStdout>)> {
     let mut command = Command::new(&programs.lab);
-    command.arg("live").arg("--sys").arg(driver);
+    command.arg("live").arg("--sys").arg(driver).arg("--inf").arg(paths::root().join("inf/nblease.inx"));
     command.arg("--upper").arg(format!("{}:{INTERFACE}", a.name));
     command.arg("--lower").arg(format!("{}:{INTERFACE}", b.name));
     command.arg("--socket").arg(socket).arg("--report").arg(report);
