@@ -212,7 +212,7 @@ unsafe extern "efiapi" fn send_complete<F: Filter>(context: NDIS_HANDLE, lists: 
     // SAFETY: NDIS passes the module's context.
     let module = unsafe { Module::<F>::of(context) };
     if let Some(first) = NonNull::new(lists) {
-        // SAFETY: this call's list, handed over by NDIS; the filter has no NBLs of its own.
+        // SAFETY: this call's list, handed over by NDIS; own NBLs leave through this crate only.
         module.filter.send_complete(unsafe { SentChain::from_raw(module.handle, first, flags) });
     }
 }
@@ -253,7 +253,7 @@ unsafe extern "efiapi" fn returned<F: Filter>(context: NDIS_HANDLE, lists: *mut 
     // SAFETY: NDIS passes the module's context.
     let module = unsafe { Module::<F>::of(context) };
     if let Some(first) = NonNull::new(lists) {
-        // SAFETY: this call's list, handed over by NDIS; the filter has no NBLs of its own.
+        // SAFETY: this call's list, handed over by NDIS; own NBLs leave through this crate only.
         module.filter.returned(unsafe { ReturnedChain::from_raw(module.handle, first, flags) });
     }
 }

@@ -2,11 +2,14 @@
 //!
 //! | type | comes from | held as | leaves by |
 //! |---|---|---|---|
-//! | [`SendChain`] | FilterSendNetBufferLists | owned | [`forward`](SendChain::forward) down, [`finish`](SendChain::finish) up |
-//! | [`SentChain`] | FilterSendNetBufferListsComplete | owned | [`forward`](SentChain::forward) up |
-//! | [`RecvChain`] | FilterReceiveNetBufferLists | owned | [`forward`](RecvChain::forward) up, [`finish`](RecvChain::finish) down |
+//! | [`SendChain`] | FilterSendNetBufferLists | owned | [`forward`](SendChain::forward) down, [`finish`](SendChain::finish) up, [`split`](SendChain::split) |
+//! | [`SentChain`] | FilterSendNetBufferListsComplete | owned | [`forward`](SentChain::forward) up, [`settle`](SentChain::settle) |
+//! | [`RecvChain`] | FilterReceiveNetBufferLists | owned | [`forward`](RecvChain::forward) up, [`finish`](RecvChain::finish) down, [`split`](RecvChain::split) |
 //! | [`LentChain`] | the same, with RESOURCES | lent until the callback returns | [`forward`](LentChain::forward) up, or just by its end |
-//! | [`ReturnedChain`] | FilterReturnNetBufferLists | owned | [`forward`](ReturnedChain::forward) down |
+//! | [`ReturnedChain`] | FilterReturnNetBufferLists | owned | [`forward`](ReturnedChain::forward) down, [`settle`](ReturnedChain::settle) |
+//!
+//! What is to be held beyond the callback is split into single NBLs first: see [`held`](crate::held). Completed and
+//! returned chains may hold NBLs of the filter's own, which end there: see [`settle`](crate::settle).
 //!
 //! Contexts: up to DISPATCH_LEVEL, and with no lock held where a chain leaves: NDIS may call the filter back from within.
 //! An owned chain keeps the port and the flags of the call that it came by. Its flags say DISPATCH_LEVEL where NDIS said
@@ -23,8 +26,10 @@ use core::mem::ManuallyDrop;
 use core::ptr::NonNull;
 
 use crate::handle::FilterHandle;
+use crate::list::List;
 use crate::lso;
 use crate::packet::NblRef;
+use crate::settle::{self, Settled};
 use crate::status::Status;
 use crate::sys::{
     NDIS_PORT_NUMBER, NDIS_RECEIVE_FLAGS_DISPATCH_LEVEL, NDIS_RECEIVE_FLAGS_RESOURCES, NDIS_RECEIVE_FLAGS_SINGLE_QUEUE,
@@ -32,42 +37,6 @@ use crate::sys::{
     NDIS_SEND_FLAGS_DISPATCH_LEVEL, NET_BUFFER_LIST, NdisFIndicateReceiveNetBufferLists, NdisFReturnNetBufferLists,
     NdisFSendNetBufferLists, NdisFSendNetBufferListsComplete, ULONG,
 };
-
-/// A list of NBLs that the filter holds.
-struct List {
-    first: NonNull<NET_BUFFER_LIST>,
-    count: u32,
-}
-
-impl List {
-    /// Counts the list.
-    ///
-    /// # Safety
-    /// `first` begins a list of NBLs without a cycle, which the filter holds from now on.
-    unsafe fn new(first: NonNull<NET_BUFFER_LIST>) -> Self {
-        let mut list = Self { first, count: 0 };
-        list.count = list.nbls().fold(0, |count, _| count + 1);
-        list
-    }
-
-    /// The NBLs, for as long as the list is borrowed.
-    fn nbls(&self) -> impl Iterator<Item = NblRef<'_>> {
-        self.pointers().map(|nbl| {
-            // SAFETY: the list holds its NBLs while it is borrowed.
-            unsafe { NblRef::new(nbl) }
-        })
-    }
-
-    fn pointers(&self) -> impl Iterator<Item = NonNull<NET_BUFFER_LIST>> + use<> {
-        let mut next = Some(self.first);
-        core::iter::from_fn(move || {
-            let nbl = next?;
-            // SAFETY: an NBL of the list, which holds it.
-            next = NonNull::new(unsafe { nbl.as_ref() }.Next);
-            Some(nbl)
-        })
-    }
-}
 
 /// What every chain can tell.
 macro_rules! common {
@@ -90,10 +59,10 @@ macro_rules! common {
 /// Sends on their way down: what FilterSendNetBufferLists brought. Owned.
 #[must_use = "a send chain has to be forwarded or finished"]
 pub struct SendChain {
-    list: List,
-    filter: FilterHandle,
-    port: NDIS_PORT_NUMBER,
-    flags: ULONG,
+    pub(crate) list: List,
+    pub(crate) filter: FilterHandle,
+    pub(crate) port: NDIS_PORT_NUMBER,
+    pub(crate) flags: ULONG,
 }
 common!(SendChain);
 
@@ -149,9 +118,7 @@ impl SendChain {
     fn complete(&mut self, status: Status) {
         for mut nbl in self.list.pointers() {
             // SAFETY: the chain holds the NBL alone, and no view of it is left.
-            let nbl = unsafe { nbl.as_mut() };
-            nbl.Status = status.into_raw();
-            lso::complete(nbl, status);
+            lso::finish(unsafe { nbl.as_mut() }, status);
         }
         let flags =
             if self.flags & NDIS_SEND_FLAGS_DISPATCH_LEVEL == 0 { 0 } else { NDIS_SEND_COMPLETE_FLAGS_DISPATCH_LEVEL };
@@ -184,36 +151,46 @@ impl SentChain {
     /// Takes over what NDIS passed to FilterSendNetBufferListsComplete.
     ///
     /// # Safety
-    /// `first` and `flags` are that call's, of the module `filter`; the list has no cycle, none of its NBLs is the
-    /// filter's own, and nobody else uses it from now on.
+    /// `first` and `flags` are that call's, of the module `filter`; the list has no cycle, those of its NBLs that are the
+    /// filter's own were sent by this crate, and nobody else uses it from now on.
     pub unsafe fn from_raw(filter: FilterHandle, first: NonNull<NET_BUFFER_LIST>, flags: ULONG) -> Self {
         // SAFETY: as the caller says.
         let list = unsafe { List::new(first) };
         Self { list, filter, flags }
     }
 
-    /// Passes the completion up (`NdisFSendNetBufferListsComplete`), with the flags that it came with.
+    /// Passes the completion up (`NdisFSendNetBufferListsComplete`), with the flags that it came with. What is the
+    /// filter's own is freed.
     pub fn forward(self) {
         drop(self);
+    }
+
+    /// As [`forward`](Self::forward), and tells of each packet of the filter's own after it is freed. By then all that
+    /// goes up has gone.
+    pub fn settle(self, mut freed: impl FnMut(Settled)) {
+        ManuallyDrop::new(self).leave(&mut freed);
+    }
+
+    /// The chain is not to be used after.
+    fn leave(&mut self, freed: &mut dyn FnMut(Settled)) {
+        // SAFETY: the list is this filter's and is given up here, for good.
+        unsafe { settle::sent(self.filter, &self.list, self.flags, freed) };
     }
 }
 
 impl Drop for SentChain {
     fn drop(&mut self) {
-        // SAFETY: the list is this filter's and is given up here, for good.
-        unsafe {
-            NdisFSendNetBufferListsComplete(self.filter.into_raw(), self.list.first.as_ptr(), self.flags);
-        }
+        self.leave(&mut |_| ());
     }
 }
 
 /// Receives on their way up: what FilterReceiveNetBufferLists brought without RESOURCES. Owned.
 #[must_use = "a receive chain has to be forwarded or finished"]
 pub struct RecvChain {
-    list: List,
-    filter: FilterHandle,
-    port: NDIS_PORT_NUMBER,
-    flags: ULONG,
+    pub(crate) list: List,
+    pub(crate) filter: FilterHandle,
+    pub(crate) port: NDIS_PORT_NUMBER,
+    pub(crate) flags: ULONG,
 }
 common!(RecvChain);
 
@@ -303,6 +280,21 @@ impl Drop for RecvChain {
 ///     }
 /// }
 /// ```
+/// Nor can it be split into packets that are held, as a chain that is owned can:
+/// ```
+/// use nblease_ndis::chain::RecvChain;
+///
+/// fn hold(chain: RecvChain) -> usize {
+///     chain.split().count()
+/// }
+/// ```
+/// ```compile_fail
+/// use nblease_ndis::chain::LentChain;
+///
+/// fn hold(chain: LentChain<'_>) -> usize {
+///     chain.split().count()
+/// }
+/// ```
 pub struct LentChain<'call> {
     list: List,
     filter: FilterHandle,
@@ -330,6 +322,12 @@ impl LentChain<'_> {
         // SAFETY: as the caller says.
         let list = unsafe { List::new(first) };
         Self { list, filter, port, flags, call: PhantomData }
+    }
+
+    /// The port that the call was for.
+    #[must_use]
+    pub fn port(&self) -> NDIS_PORT_NUMBER {
+        self.port
     }
 
     /// The call's flags (`NDIS_RECEIVE_FLAGS_*`).
@@ -389,26 +387,36 @@ impl ReturnedChain {
     /// Takes over what NDIS passed to FilterReturnNetBufferLists.
     ///
     /// # Safety
-    /// `first` and `flags` are that call's, of the module `filter`; the list has no cycle, none of its NBLs is the
-    /// filter's own, and nobody else uses it from now on.
+    /// `first` and `flags` are that call's, of the module `filter`; the list has no cycle, those of its NBLs that are the
+    /// filter's own were indicated by this crate, and nobody else uses it from now on.
     pub unsafe fn from_raw(filter: FilterHandle, first: NonNull<NET_BUFFER_LIST>, flags: ULONG) -> Self {
         // SAFETY: as the caller says.
         let list = unsafe { List::new(first) };
         Self { list, filter, flags }
     }
 
-    /// Passes the packets down to whoever indicated them (`NdisFReturnNetBufferLists`).
+    /// Passes the packets down to whoever indicated them (`NdisFReturnNetBufferLists`). What is the filter's own is
+    /// freed.
     pub fn forward(self) {
         drop(self);
+    }
+
+    /// As [`forward`](Self::forward), and tells of each packet of the filter's own after it is freed. By then all that
+    /// goes down has gone.
+    pub fn settle(self, mut freed: impl FnMut(Settled)) {
+        ManuallyDrop::new(self).leave(&mut freed);
+    }
+
+    /// The chain is not to be used after.
+    fn leave(&mut self, freed: &mut dyn FnMut(Settled)) {
+        // SAFETY: the list is this filter's and is given up here, for good.
+        unsafe { settle::returned(self.filter, &self.list, self.flags, freed) };
     }
 }
 
 impl Drop for ReturnedChain {
     fn drop(&mut self) {
-        // SAFETY: the list is this filter's and is given up here, for good.
-        unsafe {
-            NdisFReturnNetBufferLists(self.filter.into_raw(), self.list.first.as_ptr(), self.flags);
-        };
+        self.leave(&mut |_| ());
     }
 }
 
@@ -416,7 +424,7 @@ impl Drop for ReturnedChain {
 ///
 /// # Safety
 /// The list is the filter's to indicate, and is not used after unless `flags` has RESOURCES.
-unsafe fn indicate(filter: FilterHandle, list: &List, port: NDIS_PORT_NUMBER, flags: ULONG) {
+pub(crate) unsafe fn indicate(filter: FilterHandle, list: &List, port: NDIS_PORT_NUMBER, flags: ULONG) {
     // SAFETY: as the caller says.
     unsafe {
         NdisFIndicateReceiveNetBufferLists(filter.into_raw(), list.first.as_ptr(), port, list.count, flags);

@@ -11,9 +11,15 @@ use crate::sys::{
     NET_BUFFER_LIST, TcpLargeSendNetBufferListInfo,
 };
 
+/// Writes what whoever completes a send has to write: its status, and the completion of a large send.
+pub(crate) fn finish(nbl: &mut NET_BUFFER_LIST, status: Status) {
+    nbl.Status = status.into_raw();
+    complete(nbl, status);
+}
+
 /// Turns the request in the NBL's slot, where there is one, into its completion: version 2 clears all but its type,
 /// version 1 says how many bytes of TCP payload were sent, which is none unless `status` is SUCCESS.
-pub(crate) fn complete(nbl: &mut NET_BUFFER_LIST, status: Status) {
+fn complete(nbl: &mut NET_BUFFER_LIST, status: Status) {
     let slot = TcpLargeSendNetBufferListInfo as usize;
     let request = LargeSend { Value: nbl.NetBufferListInfo[slot] };
     if request.Value.is_null() {

@@ -6,12 +6,14 @@
 use core::marker::PhantomData;
 use core::ptr::NonNull;
 
+use crate::filter::CancelId;
+use crate::handle::FilterHandle;
 use crate::mdl::{Chunks, DataError};
 use crate::status::Status;
 use crate::sys::{
     self, NDIS_NBL_FLAGS_IS_LOOPBACK_PACKET, NDIS_TCP_IP_CHECKSUM_NET_BUFFER_LIST_INFO,
     NDIS_TCP_LARGE_SEND_OFFLOAD_NET_BUFFER_LIST_INFO, NDIS_UDP_SEGMENTATION_OFFLOAD_NET_BUFFER_LIST_INFO, NET_BUFFER,
-    NET_BUFFER_LIST, NetBufferListFrameType, NetBufferListHashInfo, NetBufferListHashValue,
+    NET_BUFFER_LIST, NetBufferListCancelId, NetBufferListFrameType, NetBufferListHashInfo, NetBufferListHashValue,
 };
 
 /// An NBL of a chain that is held.
@@ -28,7 +30,7 @@ impl<'a> NblRef<'a> {
         Self { nbl, chain: PhantomData }
     }
 
-    fn get(&self) -> &NET_BUFFER_LIST {
+    pub(crate) fn get(&self) -> &NET_BUFFER_LIST {
         // SAFETY: the chain that this was borrowed from is held, and nobody changes an NBL that a filter holds.
         unsafe { self.nbl.as_ref() }
     }
@@ -40,7 +42,7 @@ impl<'a> NblRef<'a> {
     }
 
     /// The frames: one or more of a send, exactly one of an Ethernet receive.
-    pub fn frames(&self) -> impl Iterator<Item = FrameRef<'a>> + use<'a> {
+    pub fn frames(&self) -> impl Iterator<Item = FrameRef<'a>> + Clone + use<'a> {
         let mut next = self.get().FirstNetBuffer;
         core::iter::from_fn(move || {
             let nb = NonNull::new(next)?;
@@ -60,6 +62,18 @@ impl<'a> NblRef<'a> {
     #[must_use]
     pub fn is_loopback(&self) -> bool {
         self.get().NblFlags & NDIS_NBL_FLAGS_IS_LOOPBACK_PACKET != 0
+    }
+
+    /// By which the sender may cancel the packet, of a send only (`NetBufferListCancelId`).
+    #[must_use]
+    pub fn cancel_id(&self) -> CancelId {
+        CancelId(self.get().NetBufferListInfo[NetBufferListCancelId as usize])
+    }
+
+    /// Whether the packet is the module's own: no driver above or below made it (`SourceHandle`).
+    #[must_use]
+    pub fn is_own(&self, filter: FilterHandle) -> bool {
+        self.get().SourceHandle == filter.into_raw()
     }
 
     /// The 802.1Q tag control information that is not in the frame's bytes, as on the wire (priority, DEI, VLAN).
@@ -132,7 +146,7 @@ pub struct FrameRef<'a> {
 }
 
 impl<'a> FrameRef<'a> {
-    fn get(&self) -> &NET_BUFFER {
+    pub(crate) fn get(&self) -> &NET_BUFFER {
         // SAFETY: the chain that this was borrowed from is held, and nobody changes an NB that a filter holds.
         unsafe { self.nb.as_ref() }
     }

@@ -116,6 +116,36 @@ imports! {
         Priority: ULONG,
     ) -> PVOID;
 
+    // Packets of one's own.
+    fn NdisAllocateNetBufferListPool(
+        NdisHandle: NDIS_HANDLE,
+        Parameters: *const NET_BUFFER_LIST_POOL_PARAMETERS,
+    ) -> NDIS_HANDLE;
+    fn NdisFreeNetBufferListPool(PoolHandle: NDIS_HANDLE);
+    fn NdisAllocateNetBufferPool(NdisHandle: NDIS_HANDLE, Parameters: *const NET_BUFFER_POOL_PARAMETERS) -> NDIS_HANDLE;
+    fn NdisFreeNetBufferPool(PoolHandle: NDIS_HANDLE);
+    fn NdisAllocateNetBufferList(
+        PoolHandle: NDIS_HANDLE,
+        ContextSize: USHORT,
+        ContextBackFill: USHORT,
+    ) -> *mut NET_BUFFER_LIST;
+    fn NdisFreeNetBufferList(NetBufferList: *mut NET_BUFFER_LIST);
+    fn NdisAllocateNetBuffer(
+        PoolHandle: NDIS_HANDLE,
+        MdlChain: *mut MDL,
+        DataOffset: ULONG,
+        DataLength: SIZE_T,
+    ) -> *mut NET_BUFFER;
+    fn NdisFreeNetBuffer(NetBuffer: *mut NET_BUFFER);
+    fn NdisAllocateMdl(NdisHandle: NDIS_HANDLE, VirtualAddress: PVOID, Length: ULONG) -> *mut MDL;
+    fn NdisFreeMdl(Mdl: *mut MDL);
+    fn NdisCopySendNetBufferListInfo(
+        DestNetBufferList: *mut NET_BUFFER_LIST,
+        SrcNetBufferList: *const NET_BUFFER_LIST,
+    );
+    fn ExAllocatePool2(Flags: POOL_FLAGS, NumberOfBytes: SIZE_T, Tag: ULONG) -> PVOID;
+    fn ExFreePoolWithTag(P: PVOID, Tag: ULONG);
+
     // OIDs, status and events.
     fn NdisAllocateCloneOidRequest(
         SourceHandle: NDIS_HANDLE,

@@ -61,6 +61,22 @@ pub unsafe fn NET_BUFFER_LIST_INFO(Nbl: *mut NET_BUFFER_LIST, Index: NDIS_NET_BU
     }
 }
 
+/// `NET_BUFFER_LIST_CONTEXT_DATA_START`: the used part of the NBL's first context.
+///
+/// # Safety
+/// `Nbl` points to an NBL that has a context.
+#[must_use]
+pub unsafe fn NET_BUFFER_LIST_CONTEXT_DATA_START(Nbl: *const NET_BUFFER_LIST) -> *mut UCHAR {
+    // SAFETY: the caller vouches for the NBL.
+    let context = unsafe { (*Nbl).Context };
+    // SAFETY: the caller vouches for the context.
+    let offset = unsafe { (*context).Offset };
+    // SAFETY: only a place is computed.
+    let data = unsafe { &raw mut (*context).ContextData };
+    // SAFETY: NDIS keeps the offset within the context's data.
+    unsafe { data.cast::<UCHAR>().add(usize::from(offset)) }
+}
+
 /// `NdisTestNblFlag`: whether any of `Flag`'s bits is set in `NblFlags`.
 ///
 /// # Safety

@@ -1,6 +1,8 @@
 //! Stand-ins for the kernel's functions, which write down how they were called, and packets made by hand.
 #![allow(dead_code, reason = "each test binary uses its part")]
 
+pub mod memory;
+
 use std::cell::{Cell, RefCell};
 use std::ptr::{NonNull, null_mut};
 
@@ -34,6 +36,7 @@ pub enum Call {
 
 thread_local! {
     static CALLS: RefCell<Vec<Call>> = const { RefCell::new(Vec::new()) };
+    static HANDED: RefCell<Vec<NonNull<NET_BUFFER_LIST>>> = const { RefCell::new(Vec::new()) };
     /// The NDIS_STATUS that `NdisFOidRequest`, clone allocation, `NdisFSetAttributes` and registration answer.
     pub static OID_ANSWER: Cell<i32> = const { Cell::new(NDIS_STATUS_PENDING) };
     pub static CLONE_ANSWER: Cell<i32> = const { Cell::new(NDIS_STATUS_SUCCESS) };
@@ -56,6 +59,11 @@ pub fn calls() -> Vec<Call> {
     CALLS.take()
 }
 
+/// The first NBLs of the lists that were passed on since the last time, in order.
+pub fn handed() -> Vec<NonNull<NET_BUFFER_LIST>> {
+    HANDED.take()
+}
+
 fn called(call: Call) {
     CALLS.with_borrow_mut(|calls| calls.push(call));
 }
@@ -72,6 +80,7 @@ fn check(handle: NDIS_HANDLE) {
 }
 
 fn addresses(first: *mut NET_BUFFER_LIST) -> Vec<usize> {
+    HANDED.with_borrow_mut(|handed| handed.extend(NonNull::new(first)));
     let mut nbls = Vec::new();
     let mut next = first;
     // SAFETY: the lists of these tests are whole.
@@ -94,6 +103,19 @@ static HOST: Host = Host {
     NdisFIndicateReceiveNetBufferLists: Some(indicate),
     NdisFReturnNetBufferLists: Some(returned),
     MmMapLockedPagesSpecifyCache: Some(map),
+    NdisAllocateNetBufferListPool: Some(memory::allocate_nbl_pool),
+    NdisFreeNetBufferListPool: Some(memory::free_nbl_pool),
+    NdisAllocateNetBufferPool: Some(memory::allocate_nb_pool),
+    NdisFreeNetBufferPool: Some(memory::free_nb_pool),
+    NdisAllocateNetBufferList: Some(memory::allocate_nbl),
+    NdisFreeNetBufferList: Some(memory::free_nbl),
+    NdisAllocateNetBuffer: Some(memory::allocate_nb),
+    NdisFreeNetBuffer: Some(memory::free_nb),
+    NdisAllocateMdl: Some(memory::allocate_mdl),
+    NdisFreeMdl: Some(memory::free_mdl),
+    NdisCopySendNetBufferListInfo: Some(memory::copy_send_info),
+    ExAllocatePool2: Some(memory::allocate_pool),
+    ExFreePoolWithTag: Some(memory::free_pool),
     NdisAllocateCloneOidRequest: Some(clone_oid),
     NdisFreeCloneOidRequest: Some(free_clone),
     NdisFOidRequest: Some(oid),
@@ -367,6 +389,12 @@ impl Packet {
             mdl.MappedSystemVa = mdl.StartVa;
         }
         self
+    }
+
+    /// The NB of the frame at `at`.
+    pub fn nb(&mut self, at: usize) -> &mut NET_BUFFER {
+        let last = self.nbs.len() - 1;
+        &mut self.nbs[last - at]
     }
 
     pub fn info(&mut self, index: NDIS_NET_BUFFER_LIST_INFO) -> &mut PVOID {

@@ -1,0 +1,56 @@
+//! Deep copies: the frames of a packet, and what may be known of it, in memory of the module's own. Nothing of the
+//! copy points to anything of the original, which may leave at once.
+//!
+//! Contexts: up to DISPATCH_LEVEL; the original stays with whoever has it, and is only read. Not to be called for one
+//! packet on two threads at a time: MDLs are mapped.
+
+use crate::assemble::assemble;
+use crate::chain::LentChain;
+use crate::held::{HeldRecv, HeldSend};
+use crate::oob::{self, Bytes, Direction};
+use crate::own::{OwnError, OwnRecv, OwnSend};
+use crate::packet::NblRef;
+use crate::pool::NblPool;
+use crate::sys::NDIS_PORT_NUMBER;
+
+impl HeldSend {
+    /// Copies those frames of the packet that `keep` says, by their index in it.
+    ///
+    /// # Errors
+    /// [`OwnError`]; the packet is as it was.
+    pub fn promote(&self, pool: &NblPool, keep: impl Fn(usize) -> bool) -> Result<OwnSend, OwnError> {
+        oob::check(Direction::Send, self.nbl())?;
+        let frames = self.nbl().frames().enumerate().filter(|&(at, _)| keep(at)).map(|(_, frame)| frame);
+        let mut copy = assemble(pool, self.port(), self.flags(), frames)?;
+        oob::copy(Direction::Send, self.nbl(), Bytes::Same, copy.fields());
+        Ok(OwnSend::new(copy))
+    }
+}
+
+impl HeldRecv {
+    /// Copies the packet: all of its bytes in one MDL.
+    ///
+    /// # Errors
+    /// [`OwnError`]; the packet is as it was.
+    pub fn promote(&self, pool: &NblPool) -> Result<OwnRecv, OwnError> {
+        promote_receive(pool, self.nbl(), self.port())
+    }
+}
+
+impl LentChain<'_> {
+    /// Copies one of the chain's packets, which is the only way to keep it.
+    ///
+    /// # Errors
+    /// [`OwnError`]; the packet is as it was.
+    pub fn promote(&self, pool: &NblPool, packet: NblRef<'_>) -> Result<OwnRecv, OwnError> {
+        promote_receive(pool, packet, self.port())
+    }
+}
+
+fn promote_receive(pool: &NblPool, original: NblRef<'_>, port: NDIS_PORT_NUMBER) -> Result<OwnRecv, OwnError> {
+    oob::check(Direction::Receive, original)?;
+    // A copy has no shared memory information, and nothing else of the call stays with it.
+    let mut copy = assemble(pool, port, 0, original.frames())?;
+    oob::copy(Direction::Receive, original, Bytes::Same, copy.fields());
+    Ok(OwnRecv::new(copy))
+}
