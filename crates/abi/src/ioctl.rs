@@ -105,7 +105,7 @@ pub struct AdapterEntry {
     pub link_speed: u64,
     /// Interface index of the base miniport.
     pub if_index: u32,
-    /// Largest payload of a frame in bytes; 0 before the first restart.
+    /// Largest payload of a frame in bytes; 0 where NDIS has not said it (a restart may come without attributes).
     pub mtu: u32,
     /// `NDIS_MEDIUM`: 0 is 802.3.
     pub media_type: u32,

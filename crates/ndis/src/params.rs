@@ -133,8 +133,8 @@ impl<'call> RestartParameters<'call> {
         Self(raw)
     }
 
-    /// The adapter's MTU in bytes, without the Ethernet header, where NDIS says it: at a restart after an attach it does,
-    /// at others there may be no attributes.
+    /// The adapter's MTU in bytes, without the Ethernet header, where NDIS says it: a restart may come without
+    /// attributes.
     #[must_use]
     pub fn mtu(&self) -> Option<u32> {
         Some(self.general_attributes()?.MtuSize)

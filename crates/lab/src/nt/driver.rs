@@ -120,4 +120,6 @@ fn gone(driver: DriverId) {
     kernel().memory.pool.check_empty(driver);
     super::check_idle(driver);
     pe::unmap(driver);
+    // Whoever asks for its unload again finds nothing to call.
+    kernel().nt.drivers.objects().remove(&driver);
 }
