@@ -15,6 +15,8 @@ struct Step {
     what: &'static str,
     tool: Tool,
     args: Vec<OsString>,
+    /// What a person would type, where it is shorter.
+    shown: Option<String>,
 }
 
 enum Tool {
@@ -57,7 +59,9 @@ fn steps() -> Result<Vec<Step>> {
     let cargo = |what, line| Step::new(what, Tool::Cargo, line);
     let xtask = |what, line| Step::new(what, Tool::Xtask, line);
     let mut replayed = xtask("replay", "replay");
-    replayed.args.extend(captures()?);
+    let (shown, captures) = captures()?;
+    replayed.args.extend(captures);
+    replayed.shown = Some(format!("cargo xtask replay {shown}"));
     Ok(vec![
         xtask("packages", "setup"),
         cargo("format", "fmt --all --check"),
@@ -81,20 +85,27 @@ fn steps() -> Result<Vec<Step>> {
     ])
 }
 
-/// The captures beside the checkout where they are, else the project's own.
-fn captures() -> Result<Vec<OsString>> {
+/// The captures beside the checkout where they are, else the project's own: as a person would type them, and all.
+fn captures() -> Result<(String, Vec<OsString>)> {
     let shared = paths::root().join("../shared/pcaps");
-    let captures = if shared.is_dir() { paths::files_in(&shared, "pcap")? } else { vec![paths::own_capture()] };
-    Ok(captures.into_iter().map(PathBuf::into_os_string).collect())
+    if !shared.is_dir() {
+        let own = paths::own_capture();
+        return Ok((own.display().to_string(), vec![own.into()]));
+    }
+    let captures = paths::files_in(&shared, "pcap")?.into_iter().map(PathBuf::into_os_string).collect();
+    Ok(("../shared/pcaps/*.pcap".to_owned(), captures))
 }
 
 impl Step {
     fn new(what: &'static str, tool: Tool, line: &str) -> Self {
-        Self { what, tool, args: line.split_whitespace().map(OsString::from).collect() }
+        Self { what, tool, args: line.split_whitespace().map(OsString::from).collect(), shown: None }
     }
 
     /// What a person would type.
     fn line(&self) -> String {
+        if let Some(shown) = &self.shown {
+            return shown.clone();
+        }
         let tool = match self.tool {
             Tool::Cargo => "cargo",
             Tool::DebianCargo => "RUSTC_BOOTSTRAP=1 PATH=/usr/bin:$PATH cargo",
