@@ -9,7 +9,7 @@
 //! | [`ReturnedChain`] | FilterReturnNetBufferLists | owned | [`forward`](ReturnedChain::forward) down, [`settle`](ReturnedChain::settle) |
 //!
 //! What is to be held beyond the callback is split into single NBLs first: see [`held`](crate::held). Completed and
-//! returned chains may hold NBLs of the filter's own, which end there: see [`settle`](crate::settle).
+//! returned chains may hold NBLs of the filter's own, which end there: see the module [`settle`].
 //!
 //! Contexts: up to DISPATCH_LEVEL, and with no lock held where a chain leaves: NDIS may call the filter back from within.
 //! An owned chain keeps the port and the flags of the call that it came by. Its flags say DISPATCH_LEVEL where NDIS said

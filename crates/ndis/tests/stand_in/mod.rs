@@ -1,6 +1,7 @@
 //! Stand-ins for the kernel's functions, which write down how they were called, and packets made by hand.
 #![allow(dead_code, reason = "each test binary uses its part")]
 
+pub mod lease;
 pub mod memory;
 
 use std::cell::{Cell, RefCell};
@@ -62,6 +63,12 @@ pub fn calls() -> Vec<Call> {
 /// The first NBLs of the lists that were passed on since the last time, in order.
 pub fn handed() -> Vec<NonNull<NET_BUFFER_LIST>> {
     HANDED.take()
+}
+
+/// Forgets what has been called.
+pub fn forget() {
+    calls();
+    handed();
 }
 
 fn called(call: Call) {
