@@ -26,10 +26,15 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
+extern crate alloc;
+
 pub mod clock;
 pub mod counters;
 pub mod drop_count;
+pub mod flow;
+pub mod lease;
 pub mod read_slot;
 pub mod reader;
+pub mod rules;
 pub mod spill;
 pub mod vlan;
