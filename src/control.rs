@@ -22,6 +22,7 @@ use nblease_wdf::{
     read::CancelledRead,
     request::Request,
     time,
+    timer::Timer,
 };
 use zerocopy::IntoBytes;
 
@@ -36,12 +37,36 @@ pub struct Device;
 /// An open handle: a reader once CONFIGURE has made it one.
 pub struct Handle {
     file: File<Device>,
-    reader: SpinLock<Option<PoolArc<Reader>>>,
+    /// Calls [`Control::timer`]; the framework deletes it with the file.
+    timer: Timer,
+    state: SpinLock<State>,
+}
+
+/// What a handle is. It changes with the registry locked, so that CONFIGURE and the last close do not pass each other.
+#[derive(Clone)]
+enum State {
+    /// Opened.
+    Open,
+    /// CONFIGURE made it a reader.
+    Reader(PoolArc<Reader>),
+    /// The last handle is closed: what it was.
+    Ended(Option<PoolArc<Reader>>),
 }
 
 impl Handle {
+    /// The reader, also one that has ended: its requests still come back.
     fn reader(&self) -> Option<PoolArc<Reader>> {
-        self.reader.lock().clone()
+        match &*self.state.lock() {
+            State::Open => None,
+            State::Reader(reader) => Some(reader.clone()),
+            State::Ended(reader) => reader.clone(),
+        }
+    }
+
+    /// Sets the state, and lets go of the one before without the lock.
+    fn set(&self, state: State) {
+        let before = core::mem::replace(&mut *self.state.lock(), state);
+        drop(before);
     }
 }
 
@@ -49,13 +74,23 @@ impl Control for Device {
     type File = Handle;
 
     fn open(file: File<Self>) -> Result<Handle, NtStatus> {
-        Ok(Handle { file, reader: SpinLock::new(None) })
+        Ok(Handle { file, timer: file.timer()?, state: SpinLock::new(State::Open) })
     }
 
     fn cleanup(handle: &Handle) {
-        let (Some(driver), Some(reader)) = (driver(), handle.reader()) else { return };
-        driver.registry.lock().remove(&reader);
-        reader.end();
+        let Some(driver) = driver() else { return };
+        let reader = {
+            let registry = driver.registry.lock();
+            let reader = handle.reader();
+            handle.set(State::Ended(reader.clone()));
+            if let Some(reader) = &reader {
+                registry.retire(reader);
+            }
+            reader
+        };
+        if let Some(reader) = reader {
+            reader.end();
+        }
     }
 
     fn read(handle: &Handle, request: Request, length: usize) {
@@ -106,7 +141,7 @@ impl Drop for Handle {
     /// The file is closed: no read is left, and the counters do not change any more.
     fn drop(&mut self) {
         if let (Some(driver), Some(reader)) = (driver(), self.reader()) {
-            driver.registry.lock().bury(&reader.stats());
+            driver.registry.lock().bury(&reader);
         }
     }
 }
@@ -172,18 +207,21 @@ fn configure(driver: &Driver, handle: &Handle, request: &mut Request) -> Result<
     };
     // From here to the end of the function CONFIGUREs come one at a time.
     let mut registry = driver.registry.lock();
-    if handle.reader().is_some() {
-        return Err(status(abi::NtStatus::INVALID_DEVICE_STATE));
+    match *handle.state.lock() {
+        State::Open => {}
+        State::Reader(_) => return Err(status(abi::NtStatus::INVALID_DEVICE_STATE)),
+        State::Ended(_) => return Err(NtStatus::CANCELLED),
     }
     let mut descriptions = Vec::new();
     descriptions.try_reserve_exact(config.adapters().len()).map_err(|_| NtStatus::INSUFFICIENT_RESOURCES)?;
     for &luid in config.adapters() {
         descriptions.push(registry.adapter(luid)?.description(config.snaplen())?);
     }
-    let reader = Reader::new(config, clock()?, handle.file, driver.device.reads, &descriptions)?;
+    let reads = driver.device.reads;
+    let reader = Reader::new(config, clock()?, handle.file, handle.timer, reads, &descriptions)?;
     let reader = PoolArc::try_new(reader).map_err(|_| NtStatus::INSUFFICIENT_RESOURCES)?;
     registry.add(&reader)?;
-    *handle.reader.lock() = Some(reader);
+    handle.set(State::Reader(reader));
     answer(request, &[reply.as_bytes()], &[])
 }
 

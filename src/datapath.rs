@@ -12,7 +12,7 @@
 //! | whoever comes next | from then on: they are not looked at any more |
 
 use nblease_abi::stats::{AdapterStats, ReaderStats};
-use nblease_engine::reader::Direction;
+use nblease_engine::reader::{Direction, ReaderConfig};
 use nblease_ndis::{
     Status,
     chain::{Received, SendChain},
@@ -104,7 +104,8 @@ fn count<'a>(taps: &[Tap], direction: Direction, nbls: impl Iterator<Item = NblR
         let frames = nbl.frames().count() as u64;
         let looped_back = looped_back(direction, nbl);
         let wanted = taps.iter().any(|tap| tap.reader.config().wants(direction, looped_back));
-        let skipped = looped_back && taps.iter().any(|tap| !tap.reader.config().wants(direction, true));
+        let skips = |config: &ReaderConfig| config.wants(direction, false) && !config.wants(direction, true);
+        let skipped = looped_back && taps.iter().any(|tap| skips(tap.reader.config()));
         match direction {
             Direction::Out => {
                 counted.send_nbls += 1;

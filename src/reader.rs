@@ -10,7 +10,7 @@
 //! to put the record into the spill. A read is open only while the spill is empty, so records keep their order.
 
 use alloc::vec::Vec;
-use core::sync::atomic::{AtomicU64, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use nblease_abi::{pcapng::EpbPlan, stats::ReaderStats};
 use nblease_engine::{
@@ -25,9 +25,11 @@ use nblease_ndis::packet::{FrameRef, NblRef};
 use nblease_wdf::{
     NtStatus,
     device::File,
-    lock::SpinLock,
+    lock::{SpinGuard, SpinLock},
     read::{ActiveRead, CancelledRead, Completions, OpenBuffer, Read, ReadQueue},
     request::Request,
+    rundown::Rundown,
+    time,
     timer::Timer,
 };
 
@@ -36,6 +38,9 @@ use crate::{
     record::{self, Plan, ReadRoom, SpillParts},
 };
 
+/// Most bytes that a waiting read gets out of the spill while the reader is locked.
+const SERVED_BYTES: usize = 256 << 10;
+
 /// A reader. Shared by its handle and by the adapters that it watches.
 pub struct Reader {
     config: ReaderConfig,
@@ -43,6 +48,10 @@ pub struct Reader {
     file: File<Device>,
     reads: ReadQueue,
     timer: Timer,
+    /// The last handle is closed: no adapter gets to know the reader any more.
+    retired: AtomicBool,
+    /// Entered by who puts reads into the queue: the handle's end waits for them, as nothing else keeps the file.
+    pending: Rundown,
     slot: ReadSlot,
     buffer: OpenBuffer,
     /// Frames and captured bytes in the open read.
@@ -56,6 +65,10 @@ pub struct Reader {
 struct Waiting {
     /// The read that is open or closing.
     active: Option<(ActiveRead, Ticket)>,
+    /// When its time is up, by the performance counter.
+    due: u64,
+    /// It is being closed because its time is up.
+    is_time_up: bool,
     spill: SpillRing<Vec<u8>>,
     /// The handle is closed: nothing is taken from the queue any more.
     ended: bool,
@@ -80,11 +93,12 @@ impl Reader {
     /// A reader whose first records are `descriptions`: the blocks that describe its interfaces. PASSIVE_LEVEL.
     ///
     /// # Errors
-    /// STATUS_INSUFFICIENT_RESOURCES where there is no memory for the spill or the timer.
+    /// STATUS_INSUFFICIENT_RESOURCES where there is no memory for the spill.
     pub fn new(
         config: ReaderConfig,
         clock: Clock,
         file: File<Device>,
+        timer: Timer,
         reads: ReadQueue,
         descriptions: &[Vec<u8>],
     ) -> Result<Self, NtStatus> {
@@ -102,17 +116,21 @@ impl Reader {
             }
             room.commit();
         }
+        let pending = Rundown::closed();
+        pending.open();
         Ok(Self {
             config,
             clock,
             file,
             reads,
-            timer: file.timer()?,
+            timer,
+            retired: AtomicBool::new(false),
+            pending,
             slot: ReadSlot::new(),
             buffer: OpenBuffer::new(),
             filled: Tally::default(),
             untold_drops: DropCount::new(),
-            waiting: SpinLock::new(Waiting { active: None, spill, ended: false }),
+            waiting: SpinLock::new(Waiting { active: None, spill, due: 0, is_time_up: false, ended: false }),
             counters: ReaderCounters::new(),
         })
     }
@@ -147,21 +165,27 @@ impl Reader {
                 return request.complete(status, 0);
             }
         };
+        let mut done = Completions::new();
+        // Once the read is in the queue it is somebody else's, and with it goes what keeps the file.
+        let Some(_pending) = self.pending.enter() else {
+            self.count_read(0);
+            return read.finish(0, &mut done);
+        };
         if let Err((request, status)) = read.pend(self.reads) {
             return self.refuse(request, status);
         }
-        let mut done = Completions::new();
-        {
-            let mut waiting = self.waiting.lock();
-            self.serve(&mut waiting, &mut done);
-            // The handle was closed meanwhile: the framework has looked for its waiting reads already.
-            if waiting.ended {
-                while let Some(read) = self.file.take_read(self.reads) {
-                    read.finish(0, &mut done);
-                }
-            }
-        }
+        self.serve(self.waiting.lock(), &mut done);
         done.complete();
+    }
+
+    /// Whether the last handle is closed.
+    pub fn is_retired(&self) -> bool {
+        self.retired.load(Ordering::Relaxed)
+    }
+
+    /// The last handle is closed; with the registry locked.
+    pub fn retire(&self) {
+        self.retired.store(true, Ordering::Relaxed);
     }
 
     /// A READ was refused when it came.
@@ -222,15 +246,21 @@ impl Reader {
         }
     }
 
-    /// The open read's time is up.
+    /// The timer ran out: the open read's time is up, or was that of one before it.
     pub fn time_up(&self) {
         let mut done = Completions::new();
-        {
-            let mut waiting = self.waiting.lock();
+        let mut waiting = self.waiting.lock();
+        let (now, frequency) = time::performance_counter();
+        if waiting.active.is_some() && now < waiting.due && !waiting.ended {
+            // One more millisecond than is left, since the division cut it.
+            let left = (waiting.due - now).saturating_mul(1000) / frequency.max(1);
+            self.timer.start(left as u32 + 1);
+        } else {
+            waiting.is_time_up = waiting.active.is_some();
+            // Where a writer is in it, the last of them ends it.
             if let Some(finished) = self.slot.close_filled() {
-                self.count(&ReaderStats { reads_timed_out: 1, ..ReaderStats::default() });
                 self.finish(&mut waiting, finished, &mut done);
-                self.serve(&mut waiting, &mut done);
+                self.serve(waiting, &mut done);
             }
         }
         done.complete();
@@ -239,18 +269,18 @@ impl Reader {
     /// The framework cancels an active read: it ends with what is in it.
     pub fn cancel(&self, cancelled: CancelledRead) {
         let mut done = Completions::new();
-        {
-            let mut waiting = self.waiting.lock();
-            // Another read, or one with a writer in it: whoever ends it finds the mark left below.
-            let ticket = waiting.active.as_ref().filter(|(active, _)| active.is(&cancelled)).map(|(_, ticket)| *ticket);
-            if let Some(finished) = ticket.and_then(|ticket| self.slot.close(ticket)) {
-                if let Some((active, _)) = waiting.active.take() {
-                    self.count_read(finished.bytes);
-                    active.finish_cancelled(finished.bytes as usize);
-                }
-                drop(finished);
-                self.serve(&mut waiting, &mut done);
+        let mut waiting = self.waiting.lock();
+        // Another read, or one with a writer in it: whoever ends it finds the mark left below.
+        let ticket = waiting.active.as_ref().filter(|(active, _)| active.is(&cancelled)).map(|(_, ticket)| *ticket);
+        if let Some(finished) = ticket.and_then(|ticket| self.slot.close(ticket)) {
+            if let Some((active, _)) = waiting.active.take() {
+                self.count_read(finished.bytes);
+                active.finish_cancelled(finished.bytes as usize);
             }
+            drop(finished);
+            self.serve(waiting, &mut done);
+        } else {
+            drop(waiting);
         }
         cancelled.finish(&mut done);
         done.complete();
@@ -259,7 +289,6 @@ impl Reader {
     /// The handle is closed, and no adapter knows the reader any more: its active read ends with what is in it. The
     /// framework cancels the waiting ones.
     pub fn end(&self) {
-        self.timer.stop();
         let mut done = Completions::new();
         {
             let mut waiting = self.waiting.lock();
@@ -269,6 +298,10 @@ impl Reader {
             }
         }
         done.complete();
+        // Nothing starts it any more.
+        self.timer.stop();
+        // Reads that come now are refused; those that came before are in the queue, where the framework looks after this.
+        self.pending.close();
     }
 
     /// There is no open read with room: opens the next one, or spills.
@@ -281,10 +314,11 @@ impl Reader {
         done: &mut Completions,
     ) {
         let mut waiting = self.waiting.lock();
+        let mut ended = false;
         loop {
             if let Some(finished) = finished.take() {
                 self.finish(&mut waiting, finished, done);
-                self.serve(&mut waiting, done);
+                ended = true;
             }
             // Another processor may have opened a read meanwhile.
             match self.slot.reserve(plan.len()) {
@@ -301,6 +335,10 @@ impl Reader {
             }
         }
         self.spill(&mut waiting, frame, plan, counted);
+        // Others may have spilled while the slot was ours, and found no read to serve.
+        if ended {
+            self.serve(waiting, done);
+        }
     }
 
     /// Takes the next waiting read and opens it; false where there is none, or the slot is not free.
@@ -320,6 +358,8 @@ impl Reader {
                 Ok(ticket) => {
                     waiting.active = Some((active, ticket));
                     if !self.config.is_immediate() {
+                        let (now, frequency) = time::performance_counter();
+                        waiting.due = now + frequency.saturating_mul(self.config.timeout_ms().into()) / 1000;
                         self.timer.start(self.config.timeout_ms());
                     }
                     return true;
@@ -377,44 +417,62 @@ impl Reader {
         counted.bytes_copied += u64::from(captured);
     }
 
-    /// Gives spilled records to waiting reads, as long as there are both.
-    fn serve(&self, waiting: &mut Waiting, done: &mut Completions) {
-        while !waiting.spill.is_empty() {
-            // A read that writers are still in goes first; the last of them comes here.
-            let Some(_owner) = self.slot.acquire() else { return };
-            let Some(read) = self.next_read(waiting) else { return };
-            let buffer = read.buffer();
-            let mut filled = 0;
-            let mut counted = ReaderStats { reads_completed: 1, ..ReaderStats::default() };
-            while let Some(record) = waiting.spill.front() {
-                if record.len as usize > buffer.len() - filled {
-                    break;
-                }
-                waiting.spill.pop_with(|_, first, second| {
-                    buffer.put(filled, first);
-                    buffer.put(filled + first.len(), second);
-                });
-                filled += record.len as usize;
-                let captured = record.captured.map_or(0, u64::from);
-                counted.frames_delivered += u64::from(record.captured.is_some());
-                counted.bytes_delivered += captured;
-                counted.bytes_copied += captured;
-            }
-            self.count(&counted);
-            read.finish(filled, done);
+    /// Gives spilled records to waiting reads, as long as there are both. The lock is held for one read at a time, which
+    /// gets at most [`SERVED_BYTES`], so that who delivers meanwhile does not wait for long.
+    fn serve<'a>(&'a self, mut waiting: SpinGuard<'a, Waiting>, done: &mut Completions) {
+        while self.serve_one(&mut waiting, done) {
+            drop(waiting);
+            waiting = self.waiting.lock();
         }
+    }
+
+    /// Gives spilled records to a waiting read; false where there is no record or no read.
+    fn serve_one(&self, waiting: &mut Waiting, done: &mut Completions) -> bool {
+        if waiting.spill.is_empty() {
+            return false;
+        }
+        // A read that writers are still in goes first; the last of them comes here.
+        let Some(_owner) = self.slot.acquire() else { return false };
+        let Some(read) = self.next_read(waiting) else { return false };
+        let buffer = read.buffer();
+        let room = buffer.len().min(SERVED_BYTES);
+        let mut filled = 0;
+        let mut counted = ReaderStats { reads_completed: 1, ..ReaderStats::default() };
+        while let Some(record) = waiting.spill.front() {
+            // The first one fits: no read is shorter than the largest record.
+            if filled != 0 && record.len as usize > room - filled {
+                break;
+            }
+            waiting.spill.pop_with(|_, first, second| {
+                buffer.put(filled, first);
+                buffer.put(filled + first.len(), second);
+            });
+            filled += record.len as usize;
+            let captured = record.captured.map_or(0, u64::from);
+            counted.frames_delivered += u64::from(record.captured.is_some());
+            counted.bytes_delivered += captured;
+            counted.bytes_copied += captured;
+            if filled >= room {
+                break;
+            }
+        }
+        self.count(&counted);
+        read.finish(filled, done);
+        true
     }
 
     fn finish_and_serve(&self, finished: Finished<'_>, done: &mut Completions) {
         let mut waiting = self.waiting.lock();
         self.finish(&mut waiting, finished, done);
-        self.serve(&mut waiting, done);
+        self.serve(waiting, done);
     }
 
     /// Ends the active read with what is in it, and frees the slot.
     fn finish(&self, waiting: &mut Waiting, finished: Finished<'_>, done: &mut Completions) {
         let Finished { bytes, owner } = finished;
+        let timed_out = core::mem::take(&mut waiting.is_time_up);
         if let Some((active, _)) = waiting.active.take() {
+            self.count(&ReaderStats { reads_timed_out: timed_out.into(), ..ReaderStats::default() });
             self.count_read(bytes);
             active.finish(bytes as usize, done);
         }

@@ -36,7 +36,7 @@ impl Registry {
 
     /// How many readers are configured.
     pub fn readers(&self) -> usize {
-        self.readers.len()
+        self.readers.iter().filter(|reader| !reader.is_retired()).count()
     }
 
     /// The adapter of this NetLuid.
@@ -91,18 +91,19 @@ impl Registry {
         Ok(())
     }
 
-    /// A reader's handle is closed. On return nothing is delivered to it any more.
-    pub fn remove(&mut self, reader: &PoolArc<Reader>) {
+    /// A reader's last handle is closed. On return nothing is delivered to it any more; it is counted until its file is
+    /// closed too, when the last of its requests has come back.
+    pub fn retire(&self, reader: &PoolArc<Reader>) {
+        reader.retire();
         for adapter in &self.adapters {
             adapter.remove_tap(reader);
         }
-        self.readers.retain(|other| !other.ptr_eq(reader));
     }
 
-    /// Keeps the counters of a reader that has ended.
-    pub fn bury(&mut self, stats: &ReaderStats) {
-        let mut stats = *stats;
-        // What was in its spill is gone.
+    /// A reader's file is closed: its counters are kept, but for what was in its spill.
+    pub fn bury(&mut self, reader: &PoolArc<Reader>) {
+        self.readers.retain(|other| !other.ptr_eq(reader));
+        let mut stats = reader.stats();
         (stats.spill_frames, stats.spill_bytes_used) = (0, 0);
         counters::add_reader(&mut self.closed, &stats);
     }
@@ -119,6 +120,9 @@ impl Registry {
 
 /// How a reader watches an adapter, if it has asked for it.
 fn tap(reader: &PoolArc<Reader>, adapter: &Adapter) -> Option<Tap> {
+    if reader.is_retired() {
+        return None;
+    }
     let interface = reader.config().interface(adapter.net_luid())?;
     Some(Tap { reader: reader.clone(), interface })
 }

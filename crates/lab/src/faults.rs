@@ -48,7 +48,11 @@ pub enum Plan {
 #[derive(Default)]
 pub struct Faults {
     state: Mutex<State>,
+    preemption: Mutex<Option<(u64, Preemption)>>,
 }
+
+/// What another thread does.
+type Preemption = Box<dyn FnOnce() + Send>;
 
 #[derive(Default)]
 struct State {
@@ -65,12 +69,30 @@ impl Faults {
         *lock(&self.state) = State { plan, ..State::default() };
     }
 
+    /// When the nth call that may fail is made (counted since [`plan`](Self::plan)), `action` runs first: what another
+    /// thread does that gets the processor there. It must be a call that the driver makes at PASSIVE_LEVEL without a lock.
+    pub fn preempt(&self, nth: u64, action: impl FnOnce() + Send + 'static) {
+        *lock(&self.preemption) = Some((nth, Box::new(action)));
+    }
+
+    /// Runs what is to run at call number `total`.
+    fn preempted(&self, total: u64) {
+        let due = lock(&self.preemption).take_if(|(nth, _)| *nth == total);
+        if let Some((_, action)) = due {
+            action();
+        }
+    }
+
     /// One call of a kind is made: whether it is to fail.
     pub fn should_fail(&self, kind: FaultKind) -> bool {
         let site = thread::call_site();
+        let total = {
+            let mut state = lock(&self.state);
+            state.total += 1;
+            state.total
+        };
+        self.preempted(total);
         let mut state = lock(&self.state);
-        state.total += 1;
-        let total = state.total;
         let of_kind = state.by_kind.entry(kind).or_default();
         *of_kind += 1;
         let fail = match state.plan {

@@ -10,7 +10,7 @@ use core::{marker::PhantomData, ptr::null_mut};
 use wdk_sys::{
     _WDF_DEVICE_IO_TYPE::WdfDeviceIoDirect,
     _WDF_EXECUTION_LEVEL::{WdfExecutionLevelInheritFromParent, WdfExecutionLevelPassive},
-    _WDF_FILEOBJECT_CLASS::WdfFileObjectWdfCannotUseFsContexts,
+    _WDF_FILEOBJECT_CLASS::WdfFileObjectWdfCanUseFsContext,
     _WDF_IO_QUEUE_DISPATCH_TYPE::{WdfIoQueueDispatchManual, WdfIoQueueDispatchParallel},
     _WDF_SYNCHRONIZATION_SCOPE::{WdfSynchronizationScopeInheritFromParent, WdfSynchronizationScopeNone},
     _WDF_TRI_STATE::WdfFalse,
@@ -186,7 +186,7 @@ fn configure<C: Control, const N: usize>(
         EvtFileCleanup: Some(evt_file_cleanup::<C>),
         EvtFileClose: Some(evt_file_close::<C>),
         AutoForwardCleanupClose: WdfFalse,
-        FileObjectClass: WdfFileObjectWdfCannotUseFsContexts,
+        FileObjectClass: WdfFileObjectWdfCanUseFsContext,
     };
     let mut attributes = attributes();
     attributes.ExecutionLevel = WdfExecutionLevelPassive;

@@ -13,7 +13,8 @@ use crate::NtStatus;
 /// 100 ns units in a millisecond.
 const UNITS_PER_MS: i64 = 10_000;
 
-/// A timer whose callback comes at DISPATCH_LEVEL; deleted with its file.
+/// A timer whose callback comes at DISPATCH_LEVEL. The framework deletes it with its file.
+#[derive(Clone, Copy)]
 pub struct Timer(WDFTIMER);
 
 // SAFETY: a framework handle may be used from any thread.
@@ -55,13 +56,5 @@ impl Timer {
     pub fn stop(&self) {
         // SAFETY: as for `start`.
         let _ = unsafe { call_unsafe_wdf_function_binding!(WdfTimerStop, self.0, 1) };
-    }
-}
-
-impl Drop for Timer {
-    /// PASSIVE_LEVEL: deleting it waits for a callback under way.
-    fn drop(&mut self) {
-        // SAFETY: the handle is valid until the file is deleted, and the file's data goes before.
-        unsafe { call_unsafe_wdf_function_binding!(WdfObjectDelete, self.0.cast()) };
     }
 }
