@@ -57,7 +57,8 @@ pub trait Filter: Sized + Send + Sync + 'static {
         Ok(())
     }
 
-    /// FilterPause: hands on or gives back all that it holds, waits for its own packets, and returns, within 10 s.
+    /// FilterPause: hands on or gives back all that it holds, waits for its own packets
+    /// ([`NblPool::in_flight`](crate::pool::NblPool::in_flight)), and returns, within 10 s.
     /// Cannot fail. Packets that come later are not held.
     fn pause(&self) {}
 
@@ -66,7 +67,7 @@ pub trait Filter: Sized + Send + Sync + 'static {
     /// forwarded has to keep [`pause`](Self::pause) from returning.
     fn send(&self, chain: SendChain);
 
-    /// FilterSendNetBufferListsComplete.
+    /// FilterSendNetBufferListsComplete. The module's own sends, which are among these, end when the chain leaves.
     fn send_complete(&self, chain: SentChain) {
         chain.forward();
     }
@@ -80,7 +81,7 @@ pub trait Filter: Sized + Send + Sync + 'static {
         received.forward();
     }
 
-    /// FilterReturnNetBufferLists.
+    /// FilterReturnNetBufferLists. The module's own receives, which are among these, end when the chain leaves.
     fn returned(&self, chain: ReturnedChain) {
         chain.forward();
     }
