@@ -21,7 +21,6 @@ const PACKAGES: &[(&str, &str)] = &[
     ("curl", "/usr/bin/curl"),
     ("iproute2", "/sbin/ip"),
     ("iputils-ping", "/bin/ping"),
-    ("procps", "/bin/kill"),
     ("tcpdump", "/usr/bin/tcpdump"),
     ("tshark", "/usr/bin/tshark"),
 ];

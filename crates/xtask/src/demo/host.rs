@@ -85,7 +85,8 @@ impl Running {
 
     /// Asks it to end as Ctrl-C does, and waits.
     pub fn interrupt(&mut self) -> Result<std::process::ExitStatus> {
-        run(Command::new("kill").args(["-INT", &self.0.id().to_string()]))?;
+        // The shell's own: a machine need not have another.
+        run(Command::new("sh").args(["-c", "kill -INT \"$0\"", &self.0.id().to_string()]))?;
         Ok(self.0.wait()?)
     }
 }
