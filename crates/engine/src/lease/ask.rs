@@ -243,9 +243,10 @@ impl<P, T: Tally> LeaseTable<P, T> {
 
     fn trip(&mut self, ix: LeaseIx) {
         let Lease { reader: id, adapter, first, undelivered, .. } = self.leases[ix];
+        let unanswered = self.first_open(first) != self.first_open(undelivered);
         let reader = &mut self.readers[id];
         if reader.trip == Trip::None {
-            let seen = undelivered != first || reader.originals.list.head != reader.originals.undelivered;
+            let seen = unanswered || reader.originals.list.head != reader.originals.undelivered;
             let answers = seen && reader.setup.policy != Policy::Spill;
             reader.trip = if answers { Trip::UntilAnswer } else { Trip::UntilRead };
             self.readers.overdue.insert(id);

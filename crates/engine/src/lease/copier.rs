@@ -105,10 +105,12 @@ impl<P, T: Tally> LeaseTable<P, T> {
             }
             self.all_delivered(ix);
         };
-        let Some((pin, packet)) = self.pin(ix) else {
+        // Behind a copy that is about to be made, the reader gets that.
+        if self.leases[ix].job != Job::None || self.leases[ix].is_pinned() {
             self.readers[reader].again = true;
             return None;
-        };
+        }
+        let (pin, packet) = self.pin(ix)?;
         self.readers[reader].delivering = true;
         Some((Delivery(pin), packet))
     }
@@ -159,7 +161,7 @@ impl<P, T: Tally> LeaseTable<P, T> {
     }
 
     /// The first frame from `frame` on that has no answer.
-    fn first_open(&self, mut frame: FrameIx) -> FrameIx {
+    pub(super) fn first_open(&self, mut frame: FrameIx) -> FrameIx {
         while frame != FrameIx::NONE && !self.frames[frame].is_open() {
             frame = self.frames[frame].next;
         }
@@ -197,8 +199,8 @@ impl<P, T: Tally> LeaseTable<P, T> {
         self.tally.count(Some(adapter), Some(reader), Event::Watched, count.into());
     }
 
-    /// Another may want what could not be had.
-    fn kick(&mut self, reader: ReaderId) {
+    /// What could not be had when it was asked for can be, or is not in the way any more.
+    pub(super) fn kick(&mut self, reader: ReaderId) {
         if core::mem::take(&mut self.readers[reader].again) {
             self.kicked.insert(reader);
         }

@@ -399,6 +399,7 @@ impl<P, T: Tally> LeaseTable<P, T> {
             }
             Listed::Copies => place.copies.remove(&mut self.leases, ix),
         }
+        self.kick(reader);
     }
 
     /// How an adapter is closed, where a lease is one of those that are being drained.

@@ -180,6 +180,7 @@ pub fn ended(packet: Packet, ending: Ending) -> Done {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "a sink gets it so")]
 pub fn done(item: Item<Packet>) -> Done {
     match item {
         Item::Packet { packet, ending, .. } => ended(packet, ending),
