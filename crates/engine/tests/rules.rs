@@ -131,7 +131,7 @@ fn rule() -> impl Strategy<Value = RuleRecord> {
             let mut bytes = [0; 16];
             let mask = u32::MAX.checked_shl(32 - u32::from(prefix)).unwrap_or(0);
             // Two addresses, of which any prefix is a prefix of one that frames have.
-            let address = if address % 2 == 0 { 0x0A00_0001 } else { 0x0A00_00FF };
+            let address = if address.is_multiple_of(2) { 0x0A00_0001 } else { 0x0A00_00FF };
             bytes[..4].copy_from_slice(&(address & mask).to_be_bytes());
             bytes
         };
@@ -179,13 +179,15 @@ fn says(rule: &RuleRecord, direction: Direction, tag: Option<u16>, headers: &Hea
     let vlan = tag.map(|tci| tci % 4096).or(headers.vlan);
     let tuple = headers.tuple.as_ref();
     let on = |bit| rule.matches & bit != 0;
-    let bits = |address: IpAddr| match address {
-        IpAddr::V4(v4) => format!("{:032b}", v4.to_bits()),
-        IpAddr::V6(v6) => format!("{:0128b}", v6.to_bits()),
+    let bits = |bytes: &[u8]| -> Vec<bool> {
+        bytes.iter().flat_map(|byte| (0..8).rev().map(move |bit| byte >> bit & 1 != 0)).collect()
     };
     let starts = |rule: &[u8; 16], prefix: u8, address: IpAddr| {
-        let rule: String = rule.iter().map(|byte| format!("{byte:08b}")).collect();
-        bits(address).starts_with(&rule[..prefix.into()])
+        let address = match address {
+            IpAddr::V4(v4) => bits(&v4.octets()),
+            IpAddr::V6(v6) => bits(&v6.octets()),
+        };
+        address.starts_with(&bits(rule)[..prefix.into()])
     };
     let family = |tuple: &Tuple| match tuple.source {
         _ if tuple.source.is_ipv4() != tuple.destination.is_ipv4() => None,
