@@ -1,5 +1,11 @@
 //! The table against a plain model of it, through random sequences of everything that can happen:
 //! each outcome, each status and each order is compared.
+#![allow(
+    clippy::needless_for_each,
+    clippy::needless_pass_by_value,
+    clippy::struct_excessive_bools,
+    reason = "a model is plain before it is quick"
+)]
 
 #[path = "../lease_rig/mod.rs"]
 mod lease_rig;
