@@ -60,7 +60,7 @@ impl Level {
 
 /// What both kinds of held packets have.
 macro_rules! held {
-    ($(#[$meta:meta])* $name:ident keeps $kept:ident) => {
+    ($(#[$meta:meta])* $name:ident) => {
         $(#[$meta])*
         #[must_use = "a held packet has to leave"]
         pub struct $name {
@@ -75,15 +75,15 @@ macro_rules! held {
 
         impl $name {
             /// # Safety
-            /// The NBL is an original that `filter` holds, linked to no other; it came by a call with this port and these
-            /// flags.
+            /// The NBL is an original that `filter` holds, linked to no other; it came by a call with this port, and with
+            /// these flags among those that are kept.
             pub(crate) unsafe fn new(
                 nbl: NonNull<NET_BUFFER_LIST>,
                 filter: FilterHandle,
                 port: NDIS_PORT_NUMBER,
                 flags: ULONG,
             ) -> Self {
-                Self { nbl, filter, port, flags: flags & $kept }
+                Self { nbl, filter, port, flags }
             }
 
             /// The packet.
@@ -126,7 +126,7 @@ pub(crate) const RECEIVE_KEPT: ULONG = NDIS_RECEIVE_FLAGS_SHARED_MEMORY_INFO_VAL
 
 held! {
     /// A send of another's that the filter holds.
-    HeldSend keeps SEND_KEPT
+    HeldSend
 }
 
 impl HeldSend {
@@ -171,7 +171,7 @@ impl Drop for HeldSend {
 
 held! {
     /// A receive of another's that the filter holds.
-    HeldRecv keeps RECEIVE_KEPT
+    HeldRecv
 }
 
 impl HeldRecv {

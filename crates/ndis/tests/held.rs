@@ -231,6 +231,32 @@ fn receives_with_and_without_shared_memory_are_not_mixed() {
 }
 
 #[test]
+fn receives_leave_a_batch_at_their_level() {
+    let mut packets = packets(3);
+    let mut batch = || {
+        let (chain, nbls) = receives(&mut packets, PORT, ALL_RECEIVE);
+        let mut batch = RecvBatch::new();
+        assert!(chain.split().all(|held| batch.push(held).is_ok()));
+        (batch, nbls)
+    };
+    let (passing, nbls) = batch();
+    passing.forward(Level::Dispatch);
+    let (dropping, _) = batch();
+    dropping.finish(Level::Dispatch);
+    let (dropping, _) = batch();
+    dropping.finish(Level::Passive);
+    let up = SHARED | NDIS_RECEIVE_FLAGS_DISPATCH_LEVEL;
+    assert_eq!(
+        calls(),
+        [
+            Call::Indicate { nbls: nbls.clone(), port: PORT, count: 3, flags: up },
+            Call::Return { nbls: nbls.clone(), flags: NDIS_RETURN_FLAGS_DISPATCH_LEVEL },
+            Call::Return { nbls, flags: 0 },
+        ]
+    );
+}
+
+#[test]
 fn a_batch_is_of_one_module() {
     let mut packets = packets(2);
     let (chain, _) = sends(&mut packets[..1], PORT, 0);

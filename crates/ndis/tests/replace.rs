@@ -202,6 +202,9 @@ fn what_the_headers_do_not_allow_is_refused() {
     let ip = Offload { ip_checksum: true, ..none };
     let transport = Offload { transport_checksum: true, ..none };
     let segment = |bytes| Offload { segment: NonZeroU32::new(bytes), ..none };
+    // A header of destination options with 1024 bytes: TCP is farther off than a request can say.
+    let mut far = frame(None, 6, 60, 1100);
+    far[14 + 40..][..2].copy_from_slice(&[TCP, 127]);
     let arp = [&frame(None, 4, TCP, 60)[..12], &[8, 6], &[0; 46]].concat();
     for (new, offload) in [
         (frame(None, 6, TCP, 100), ip),
@@ -209,6 +212,7 @@ fn what_the_headers_do_not_allow_is_refused() {
         (frame(None, 4, 1, 100), segment(1400)),
         (frame(None, 4, TCP, 100), segment(1 << 20)),
         (arp, ip),
+        (far, transport),
     ] {
         assert_eq!(replace_send(&mut packet, &new, offload).err(), Some(OwnError::Offload));
     }
@@ -221,6 +225,8 @@ fn a_frame_may_go_where_there_was_none() {
     let send = pool.send(3, of(&tagged), Offload { transport_checksum: true, ..Offload::default() }).unwrap();
     assert_eq!((send.port(), send.flags(), bytes(send.nbl())), (3, LOOP, vec![tagged.clone()]));
     assert_eq!(slots(send.nbl()), [(0, 0b1001 | 38 << 16)]);
+    // SAFETY: a packet that is there.
+    assert_eq!(unsafe { (*send.nbl().as_ptr()).NblFlags }, 0);
     let receive = pool.receive(3, of(&tagged)).unwrap();
     assert_eq!((receive.port(), receive.flags(), bytes(receive.nbl())), (3, 0, vec![tagged]));
     assert_eq!(slots(receive.nbl()), [(7, 0x0081)]);

@@ -40,6 +40,12 @@ fn describe(packet: &mut Packet) -> Vec<(usize, u32, usize, u32, u32, usize)> {
 fn a_shadow_shows_the_bytes_where_they_lie() {
     let pool = pool();
     let mut original = burst();
+    let read_only = NDIS_NBL_FLAGS_SEND_READ_ONLY | NDIS_NBL_FLAGS_IS_IPV4;
+    original.nbl.NblFlags = read_only | NDIS_NBL_FLAGS_CAPTURE_TIMESTAMP_ON_TRANSMIT;
+    // The data begin in the second MDL: as NDIS has it, that is the current one.
+    // SAFETY: the first frame's first MDL.
+    original.nb(0).CurrentMdl = unsafe { (*original.nb(0).MdlChain).Next };
+    original.nb(0).CurrentMdlOffset = 2;
     let before = describe(&mut original);
     let original_nbl = original.ptr();
     let memory = count(Kind::Memory);
@@ -57,7 +63,7 @@ fn a_shadow_shows_the_bytes_where_they_lie() {
     assert_eq!(describe(&mut original), before, "the original is as it was");
     // SAFETY: passed on and not back yet.
     let nbl = unsafe { out[0].as_ref() };
-    assert_eq!(nbl.SourceHandle.addr(), HANDLE);
+    assert_eq!((nbl.SourceHandle.addr(), nbl.NblFlags), (HANDLE, read_only));
     // SAFETY: its first NB.
     let nb = unsafe { *nbl.FirstNetBuffer };
     let (chain, offset, .., length, _) = before[0];

@@ -188,6 +188,9 @@ pub unsafe extern "efiapi" fn allocate_nbl(pool: NDIS_HANDLE, context: u16, back
     let mut made: NET_BUFFER_LIST = zeroed();
     made.Context = context_at;
     made.NdisPoolHandle = pool;
+    // As if of its last use.
+    made.NblFlags = NDIS_NBL_FLAGS_RECV_READ_ONLY;
+    made.NetBufferListInfo = [pool; 27];
     // SAFETY: new, and large enough.
     unsafe { nbl.write(made) };
     let mut context_made: NET_BUFFER_LIST_CONTEXT = zeroed();
