@@ -23,6 +23,10 @@
 //!   [acquire](read_slot::ReadSlot::acquire) the slot, and goes on as owner if it can.
 //!
 //! `tests/read_slot.rs` runs this protocol through every interleaving.
+//!
+//! # What is held
+//! Originals that wait for a reader are in the [lease table](lease), which says how they live and
+//! end; [flow] says which of them keep their order, and [rules] decide about frames without a reader.
 #![no_std]
 #![forbid(unsafe_code)]
 

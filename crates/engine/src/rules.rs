@@ -11,26 +11,26 @@ use crate::reader::Direction;
 /// Most rules of a reader.
 pub const MAX_RULES: usize = 1024;
 
-/// [`RuleRecord::verdict`]: the frame goes on without the reader.
+/// [`RuleRecord`]'s `verdict`: the frame goes on without the reader.
 pub const RULE_PASS: u8 = 1;
-/// [`RuleRecord::verdict`]: the frame is dropped.
+/// [`RuleRecord`]'s `verdict`: the frame is dropped.
 pub const RULE_DROP: u8 = 2;
-/// [`RuleRecord::verdict`]: the reader is asked.
+/// [`RuleRecord`]'s `verdict`: the reader is asked.
 pub const RULE_ASK: u8 = 3;
 
-/// [`RuleRecord::matches`]: the IP protocol is `protocol`.
+/// [`RuleRecord`]'s `matches`: the IP protocol is `protocol`.
 pub const MATCH_PROTOCOL: u8 = 1;
-/// [`RuleRecord::matches`]: the outermost VLAN is `vlan`.
+/// [`RuleRecord`]'s `matches`: the outermost VLAN is `vlan`.
 pub const MATCH_VLAN: u8 = 2;
-/// [`RuleRecord::matches`]: the source port lies in `source_ports`.
+/// [`RuleRecord`]'s `matches`: the source port lies in `source_ports`.
 pub const MATCH_SOURCE_PORTS: u8 = 4;
-/// [`RuleRecord::matches`]: the destination port lies in `destination_ports`.
+/// [`RuleRecord`]'s `matches`: the destination port lies in `destination_ports`.
 pub const MATCH_DESTINATION_PORTS: u8 = 8;
 const MATCH_ALL: u8 = MATCH_PROTOCOL | MATCH_VLAN | MATCH_SOURCE_PORTS | MATCH_DESTINATION_PORTS;
 
-/// [`RuleRecord::directions`]: received frames.
+/// [`RuleRecord`]'s `directions`: received frames.
 pub const RULE_IN: u8 = 1;
-/// [`RuleRecord::directions`]: sent frames.
+/// [`RuleRecord`]'s `directions`: sent frames.
 pub const RULE_OUT: u8 = 2;
 
 /// One rule as a program hands it over: 64 bytes, numbers little-endian. What a rule does not

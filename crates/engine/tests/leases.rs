@@ -250,6 +250,27 @@ fn a_promoted_copy_is_dropped_when_its_time_is_up() {
 }
 
 #[test]
+fn a_copys_time_is_up_while_it_is_delivered() {
+    let mut rig = Rig::large();
+    let a = rig.reader(gate(0, Policy::Promote, 100));
+    let b = rig.reader(gate(1, Policy::Pass, 100));
+    rig.insert(1, 7, &[frame(&[a]), frame(&[a, b]), frame(&[])]);
+    rig.pass_ms(100);
+    rig.copy();
+    let (delivery, copy) = rig.table.next_delivery(a).unwrap();
+    let tickets = questions(&rig.table, &delivery.0);
+    for ticket in &tickets {
+        rig.answer(a, *ticket, Verdict::Pass).unwrap();
+    }
+    rig.pass_ms(10_000);
+    rig.table.delivered(delivery, copy, tickets.last().copied(), rig.now);
+    // The second is not decided, and nobody is asked any more.
+    assert_eq!(rig.deliver(b), []);
+    assert_eq!(rig.out(), [Done::Drop(1), Done::Partly(1 + COPY, vec![0, 2])]);
+    assert!(rig.table.is_empty());
+}
+
+#[test]
 fn promotion_is_bounded_and_not_for_all() {
     let mut rig =
         Rig::new(TableSetup { promoted_bytes: 250, ..LARGE }, AdapterCaps { received: Cap::NONE, sent: Cap::NONE });
@@ -419,6 +440,24 @@ fn a_cancelled_send_is_found_wherever_it_is() {
     assert_eq!(rig.out(), [], "0 is no id");
     assert_eq!(rig.answer(a, tickets[0], Verdict::Pass), Err(Refusal::Cancelled));
     assert_eq!(rig.answer(a, tickets[1], Verdict::Pass), Ok(()));
+}
+
+#[test]
+fn a_reader_is_told_when_what_was_in_its_way_is_gone() {
+    let mut rig = Rig::large();
+    let a = rig.reader(gate(0, Policy::Promote, 100));
+    let frames = [frame(&[a])];
+    let first = Arrival { cancel_id: 5, ..rig.arrival(1, &frames) };
+    rig.insert_as(1, &first);
+    rig.pass_ms(100);
+    rig.table.reader_reads(a);
+    rig.insert(2, 2, &frames);
+    rig.table.take_kicked();
+    assert_eq!(rig.table.next_delivery(a), None, "the copy comes first, and is not made yet");
+    assert!(rig.table.take_kicked().is_empty());
+    rig.table.cancel(rig.adapter, 5, &mut Search::default(), 99);
+    assert_eq!(rig.table.take_kicked(), [a].into_iter().collect());
+    assert_eq!(rig.deliver(a).len(), 1);
 }
 
 #[test]

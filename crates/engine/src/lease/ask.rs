@@ -242,16 +242,22 @@ impl<P, T: Tally> LeaseTable<P, T> {
     }
 
     fn trip(&mut self, ix: LeaseIx) {
-        let Lease { reader: id, adapter, first, undelivered, .. } = self.leases[ix];
-        let unanswered = self.first_open(first) != self.first_open(undelivered);
+        let Lease { reader: id, adapter, .. } = self.leases[ix];
+        // It gets them in order, so if it has got any it has got of this one or of the first.
+        let has_tickets = self.has_tickets(ix) || self.has_tickets(self.readers[id].originals.list.head);
         let reader = &mut self.readers[id];
         if reader.trip == Trip::None {
-            let seen = unanswered || reader.originals.list.head != reader.originals.undelivered;
-            let answers = seen && reader.setup.policy != Policy::Spill;
+            let answers = has_tickets && reader.setup.policy != Policy::Spill;
             reader.trip = if answers { Trip::UntilAnswer } else { Trip::UntilRead };
             self.readers.overdue.insert(id);
             self.tally.count(Some(adapter), Some(id), Event::Tripped, 1);
         }
+    }
+
+    /// Whether the reader asked has got something of a lease that it has not answered.
+    fn has_tickets(&self, ix: LeaseIx) -> bool {
+        let Lease { first, undelivered, .. } = self.leases[ix];
+        self.first_open(first) != self.first_open(undelivered)
     }
 
     /// A promoted copy, or one about to be made, is not waited for any more. `all`: not only is the
@@ -273,11 +279,12 @@ impl<P, T: Tally> LeaseTable<P, T> {
         let Lease { adapter, reader, .. } = self.leases[ix];
         self.tally.count(Some(adapter), Some(reader), Event::PromotedExpired, 1);
         if all {
-            self.leases[ix].readers = ReaderSet::EMPTY;
+            // What somebody has yet to be asked about is not decided either.
+            let unasked = core::mem::replace(&mut self.leases[ix].readers, ReaderSet::EMPTY);
             let mut frame = self.leases[ix].first;
             while frame != FrameIx::NONE {
                 let place = &mut self.frames[frame];
-                if place.fate == Fate::Passing {
+                if place.fate == Fate::Passing && place.readers.intersects(unasked) {
                     place.fate = Fate::Dropped;
                 }
                 frame = place.next;
@@ -291,24 +298,24 @@ impl<P, T: Tally> LeaseTable<P, T> {
         let lease = &self.leases[ix];
         let phase = lease.phase;
         let (open, promoted, due) = (lease.open, lease.promoted, lease.due);
+        let late = due <= self.tick();
         let expired = core::mem::take(&mut self.leases[ix].expired);
         if let Phase::Detached(cause) = phase {
             self.queue_finish(ix, Some(cause));
         } else if let Some(cause) = self.being_drained(ix) {
             self.detach(ix, cause);
+        } else if expired && promoted && late {
+            self.copy_time_up(ix, true);
         } else if open == 0 {
             self.unlink_reader(ix);
             if !promoted {
                 self.unlink_timer(ix);
             }
             self.ask_next(ix);
+        } else if expired && promoted {
+            self.copy_time_up(ix, false);
         } else if expired {
-            let late = due <= self.tick();
-            if promoted {
-                self.copy_time_up(ix, late);
-            } else {
-                self.time_up(ix, late);
-            }
+            self.time_up(ix, late);
         }
     }
 

@@ -11,7 +11,7 @@ pub const HOLD_BUCKETS: usize = 22;
 /// 100-ns units of a microsecond.
 const MICROSECOND: u64 = 10;
 
-/// See the [module](self).
+/// Histograms of hold times, in powers of two, for each direction; counted from any processor.
 #[derive(Debug)]
 pub struct HoldTimes {
     received: [AtomicU64; HOLD_BUCKETS],

@@ -81,6 +81,11 @@ macro_rules! small_ix {
                 Self(self.0 | other.0)
             }
 
+            /// Whether somebody is in both.
+            pub const fn intersects(self, other: Self) -> bool {
+                self.0 & other.0 != 0
+            }
+
             /// The one with the lowest number.
             pub fn first(self) -> Option<$name> {
                 (self.0 != 0).then(|| $name(self.0.trailing_zeros() as u8))

@@ -252,6 +252,18 @@ mod tests {
     const BESIDE: usize = size_of::<Option<Packet>>();
 
     #[test]
+    fn a_place_without_tickets_left_is_not_used_again() {
+        let frame = Frame::<Packet> { generation: LAST_GENERATION - MAX_READERS as u64 - 1, ..Frame::FREE };
+        assert!(!frame.is_spent());
+        let mut frame = Frame { generation: frame.generation + 1, ..frame };
+        assert!(frame.is_spent());
+        // It was not before its last lease, which asked each reader once at most.
+        (0..MAX_READERS).for_each(|_| frame.ask(ReaderId(31)));
+        let last = frame.ticket(FrameIx(5));
+        assert_eq!((last.frame(), last.reader(), last.generation()), (FrameIx(5), ReaderId(31), LAST_GENERATION));
+    }
+
+    #[test]
     fn a_lease_takes_at_most_128_bytes_beside_its_packet() {
         let lease = size_of::<Lease<Packet>>() - BESIDE;
         let frame = size_of::<Frame<Packet>>() - BESIDE;

@@ -6,129 +6,7 @@ use nblease_engine::lease::*;
 use nblease_engine::reader::Direction;
 
 use crate::lease_rig::{COPY, Done, MS, Packet};
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fate {
-    Passing,
-    Dropped,
-    Replaced,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Claim {
-    Open,
-    Answered,
-    Expired,
-    Cancelled,
-}
-
-#[derive(Clone, Debug)]
-pub struct Frame {
-    pub readers: Vec<usize>,
-    pub fate: Fate,
-    pub replacement: Option<Packet>,
-    /// One for each time that somebody was asked.
-    pub claims: Vec<(usize, Claim)>,
-}
-
-impl Frame {
-    pub fn is_open(&self) -> bool {
-        self.claims.last().is_some_and(|(_, claim)| *claim == Claim::Open)
-    }
-
-    fn is_wanted(&self, reader: usize) -> bool {
-        self.fate == Fate::Passing && self.readers.contains(&reader)
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Phase {
-    Asking,
-    Ready,
-    Out,
-    Leaving,
-    Finishing,
-    Detached(Cause),
-    Gone,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Job {
-    None,
-    Promote,
-    Spill,
-}
-
-/// Which of a reader's lists.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Listed {
-    None,
-    Originals,
-    Copies,
-}
-
-#[derive(Clone, Debug)]
-pub struct Lease {
-    pub packet: Packet,
-    pub adapter: usize,
-    pub direction: Direction,
-    /// `None` once it has no place in it.
-    pub flow: Option<u64>,
-    pub cancel_id: u64,
-    pub bytes: u64,
-    pub promotable: bool,
-    pub frames: Vec<Frame>,
-    pub readers: Vec<usize>,
-    pub bound: Vec<usize>,
-    pub reader: usize,
-    pub phase: Phase,
-    pub job: Job,
-    pub pinned: bool,
-    /// When it is due, and where it stands among those due then.
-    pub timer: Option<(u64, u64)>,
-    pub due: u64,
-    pub listed: Listed,
-    /// Where it stands in its reader's list.
-    pub place: u64,
-    pub undelivered: usize,
-    pub expired: bool,
-    pub hurried: bool,
-    pub promoted: bool,
-    pub promoter: Option<usize>,
-}
-
-impl Lease {
-    pub fn open(&self) -> usize {
-        self.frames.iter().filter(|frame| frame.is_open()).count()
-    }
-
-    pub fn first_open(&self) -> Option<usize> {
-        (self.undelivered..self.frames.len()).find(|&frame| self.frames[frame].is_open())
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Trip {
-    None,
-    UntilAnswer,
-    UntilRead,
-}
-
-#[derive(Clone, Debug)]
-pub struct Reader {
-    pub id: ReaderId,
-    pub setup: ReaderSetup,
-    pub closing: bool,
-    pub reads: bool,
-    pub trip: Trip,
-    pub delivering: bool,
-}
-
-impl Reader {
-    pub fn is_awaited(&self) -> bool {
-        !self.closing && self.reads && self.trip == Trip::None
-    }
-}
+use crate::state::{Claim, Fate, Frame, Job, Lease, Listed, Phase, Reader, Trip};
 
 #[derive(Debug)]
 pub struct Model {
@@ -426,12 +304,10 @@ impl Model {
     fn trip(&mut self, ix: usize) {
         let lease = &self.leases[ix];
         let id = lease.reader;
-        // Those before it in the reader's list: each got all of what it is asked.
-        let mut asked: Vec<_> =
-            self.leases.iter().filter(|l| l.reader == id && l.listed == Listed::Originals).collect();
-        asked.sort_by_key(|lease| lease.place);
-        let seen = lease.frames[..lease.undelivered].iter().any(Frame::is_open)
-            || asked.first().is_some_and(|first| first.first_open().is_none());
+        let asked = self.leases.iter().filter(|l| l.reader == id && l.listed == Listed::Originals);
+        let first = asked.min_by_key(|lease| lease.place);
+        let got = |lease: &Lease| lease.frames[..lease.undelivered].iter().any(Frame::is_open);
+        let seen = got(lease) || first.is_some_and(got);
         let reader = &mut self.readers[id];
         if reader.trip == Trip::None {
             let answers = seen && reader.setup.policy != Policy::Spill;
@@ -457,8 +333,9 @@ impl Model {
         self.close_claims(ix, Claim::Expired, true);
         if all {
             let lease = &mut self.leases[ix];
-            lease.readers.clear();
-            lease.frames.iter_mut().filter(|f| f.fate == Fate::Passing).for_each(|f| f.fate = Fate::Dropped);
+            for reader in std::mem::take(&mut lease.readers) {
+                lease.frames.iter_mut().filter(|f| f.is_wanted(reader)).for_each(|f| f.fate = Fate::Dropped);
+            }
         }
         self.ask_next(ix, false);
     }
@@ -473,10 +350,12 @@ impl Model {
             self.finish(ix, Some(cause));
         } else if let Some(cause) = self.drained(ix) {
             self.detach(ix, cause);
+        } else if self.leases[ix].promoted && expired && late {
+            self.copy_time_up(ix, true);
         } else if self.leases[ix].open() == 0 {
             self.stage_over(ix);
         } else if expired && self.leases[ix].promoted {
-            self.copy_time_up(ix, late);
+            self.copy_time_up(ix, false);
         } else if expired {
             self.time_up(ix, late, false);
         }
