@@ -1,8 +1,9 @@
 //! Processor time of a driver's callbacks at DISPATCH_LEVEL (V28).
 //!
 //! The time is the thread's own, so that other threads of a busy machine do not count, and what other callbacks within
-//! it took is taken off. The lab's work for the driver's calls is included: the limit is 250 times the driver's target,
-//! which leaves room for that. Slow mode is not measured: each access costs two signals there.
+//! it took is taken off. The lab's work for the driver's calls is included, and so is time that a hypervisor took away
+//! from the thread unseen: both make a callback look slow that is not. So a run may have a few callbacks above the limit,
+//! but none far above it. Slow mode is not measured: each access costs two signals there.
 
 use std::{
     cell::Cell,
@@ -13,6 +14,10 @@ use crate::{judge::rule, kernel::kernel};
 
 /// The limit of the contract.
 pub const LIMIT_NS: u64 = 25_000_000;
+/// Callbacks of a run that may be above the limit.
+const OUTLIERS: u64 = 3;
+/// How many times the limit none may take.
+const FAR: u64 = 4;
 
 thread_local! {
     /// Time of callbacks that ended within the one that runs.
@@ -23,11 +28,12 @@ thread_local! {
 pub struct CpuTime {
     limit_ns: AtomicU64,
     longest_ns: AtomicU64,
+    outliers: AtomicU64,
 }
 
 impl Default for CpuTime {
     fn default() -> Self {
-        Self { limit_ns: AtomicU64::new(LIMIT_NS), longest_ns: AtomicU64::new(0) }
+        Self { limit_ns: AtomicU64::new(LIMIT_NS), longest_ns: AtomicU64::new(0), outliers: AtomicU64::new(0) }
     }
 }
 
@@ -41,6 +47,17 @@ impl CpuTime {
     pub fn longest_ns(&self) -> u64 {
         self.longest_ns.load(Ordering::Relaxed)
     }
+
+    /// Judges a callback that took `own`.
+    fn judge(&self, what: &str, own: u64) {
+        self.longest_ns.fetch_max(own, Ordering::Relaxed);
+        let limit = self.limit_ns.load(Ordering::Relaxed);
+        let sound = own <= limit
+            || own <= limit.saturating_mul(FAR) && self.outliers.fetch_add(1, Ordering::Relaxed) < OUTLIERS;
+        kernel().judge.check(rule::V28, sound, || {
+            format!("{what} took {} us of processor time at DISPATCH_LEVEL, allowed are {}", own / 1000, limit / 1000)
+        });
+    }
 }
 
 /// Runs a callback at DISPATCH_LEVEL and judges what it took.
@@ -53,12 +70,7 @@ pub(crate) fn measured<R>(what: &'static str, f: impl FnOnce() -> R) -> R {
     let result = f();
     let whole = thread_time_ns().saturating_sub(start);
     let own = whole.saturating_sub(WITHIN.replace(before + whole));
-    let cpu_time = &kernel().cpu_time;
-    cpu_time.longest_ns.fetch_max(own, Ordering::Relaxed);
-    let limit = cpu_time.limit_ns.load(Ordering::Relaxed);
-    kernel().judge.check(rule::V28, own <= limit, || {
-        format!("{what} took {} us of processor time at DISPATCH_LEVEL, allowed are {}", own / 1000, limit / 1000)
-    });
+    kernel().cpu_time.judge(what, own);
     result
 }
 
@@ -83,8 +95,8 @@ mod tests {
     // Counts down from rcx.
     code!(count_down, "2: dec rcx", "jnz 2b", "ret");
 
-    /// Enough for 100 ms on a processor of 5 GHz.
-    const LONG: usize = 500_000_000;
+    /// Enough for 110 ms on a processor of 5 GHz.
+    const LONG: usize = 550_000_000;
 
     #[test]
     fn a_long_callback_breaks_v28_at_dispatch_only() {
@@ -100,6 +112,23 @@ mod tests {
         driver.call_at(DISPATCH_LEVEL, [LONG, 0, 0]);
         assert_eq!(broken(), ["V28"]);
         assert!(kernel.cpu_time.longest_ns() > LIMIT_NS);
+    }
+
+    #[test]
+    fn a_few_callbacks_a_little_above_the_limit_are_the_machines() {
+        let _serial = one_at_a_time();
+        let kernel = Kernel::install(Mode::Virtual, 1);
+        kernel.judge.stop_at_first(false);
+        let violations = || kernel.judge.verdict().violations.len();
+        for _ in 0..OUTLIERS {
+            kernel.cpu_time.judge("Sample", LIMIT_NS + 1);
+        }
+        kernel.cpu_time.judge("Sample", LIMIT_NS);
+        assert_eq!(violations(), 0);
+        kernel.cpu_time.judge("Sample", LIMIT_NS + 1);
+        assert_eq!(violations(), 1);
+        kernel.cpu_time.judge("Sample", FAR * LIMIT_NS + 1);
+        assert_eq!(violations(), 2);
     }
 
     #[test]
