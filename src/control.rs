@@ -11,7 +11,9 @@ use nblease_abi::{
     self as abi,
     configure::{self, Configure, ConfigureReply},
     ioctl::{self, ABI_VERSION, AdapterEntry, AdapterList, VersionInfo},
-    stats::{AdapterStats, STATS_OF_ALL_READERS, STATS_OF_THIS_READER, StatsHeader},
+    rules,
+    stats::{AdapterStats, LeaseStats, STATS_OF_ALL_READERS, STATS_OF_THIS_READER, StatsHeader},
+    verdict,
 };
 use nblease_engine::{clock::Clock, reader::ReaderConfig};
 use nblease_wdf::{
@@ -162,7 +164,10 @@ fn query_version(driver: &Driver, request: &mut Request) -> Result<usize, NtStat
         max_spill_bytes: configure::MAX_SPILL_BYTES,
         max_adapters: configure::MAX_ADAPTERS,
         max_read_bytes: ioctl::MAX_READ_BYTES,
-        reserved1: [0; 7],
+        max_budget_ms: configure::MAX_BUDGET_MS,
+        max_rules: rules::MAX_RULES as u32,
+        max_verdicts: verdict::MAX_VERDICTS,
+        reserved1: [0; 4],
     };
     answer(request, &[info.as_bytes()], &[])
 }
@@ -193,7 +198,7 @@ fn stats(driver: &Driver, handle: &Handle, request: &mut Request) -> Result<usiz
         let (count, total) = (adapters.len() as u32, registry.adapters().len() as u32);
         (StatsHeader::new(count, total, registry.readers() as u32, scope), counters, adapters)
     };
-    answer(request, &[header.as_bytes(), counters.as_bytes()], adapters.as_bytes())
+    answer(request, &[header.as_bytes(), counters.as_bytes(), LeaseStats::default().as_bytes()], adapters.as_bytes())
 }
 
 fn configure(driver: &Driver, handle: &Handle, request: &mut Request) -> Result<usize, NtStatus> {
@@ -202,7 +207,7 @@ fn configure(driver: &Driver, handle: &Handle, request: &mut Request) -> Result<
     request.output(size_of::<ConfigureReply>())?;
     let (config, reply) = {
         let input = request.input(0)?;
-        let (config, luids) = Configure::parse(input).map_err(|error| status(error.status()))?;
+        let (config, luids, _) = Configure::parse(input).map_err(|error| status(error.status()))?;
         (ReaderConfig::new(&config, luids), config.reply())
     };
     // From here to the end of the function CONFIGUREs come one at a time.

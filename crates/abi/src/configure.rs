@@ -9,6 +9,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 use crate::NtStatus;
 use crate::ioctl::ABI_VERSION;
 use crate::pcapng;
+use crate::rules::{BadRule, MAX_RULES, RuleFault, RuleRecord};
 
 /// Largest snaplen, in bytes: tcpdump's.
 pub const MAX_SNAPLEN: u32 = 262_144;
@@ -25,6 +26,22 @@ pub const MAX_ADAPTERS: u32 = 64;
 
 /// Mode of a reader that watches.
 pub const MODE_TAP: u32 = 1;
+/// Mode of a reader that judges: frames wait for its verdict.
+pub const MODE_GATE: u32 = 2;
+
+/// Policy of a TAP: it has none.
+pub const POLICY_NONE: u32 = 0;
+/// Policy of a GATE: what it does not decide within its budget passes.
+pub const POLICY_PASS: u32 = 1;
+/// Policy of a GATE: what it does not decide within its budget is dropped.
+pub const POLICY_DROP: u32 = 2;
+/// Policy of a GATE: what it does not decide within its budget is deep-copied, and a later verdict decides about the copy.
+pub const POLICY_PROMOTE: u32 = 3;
+
+/// Shortest budget, in milliseconds, other than 0 for a TAP without patience.
+pub const MIN_BUDGET_MS: u32 = 5;
+/// Longest budget, in milliseconds, and the most of all readers together.
+pub const MAX_BUDGET_MS: u32 = 900;
 
 bitflags::bitflags! {
     /// Options of a reader.
@@ -44,7 +61,8 @@ bitflags::bitflags! {
     }
 }
 
-/// Input of `IOCTL_CONFIGURE`; `adapter_count` `NetLuid`s (little-endian `u64`) follow it.
+/// Input of `IOCTL_CONFIGURE`; `adapter_count` `NetLuid`s (little-endian `u64`) follow it, and after them `rule_count`
+/// [`RuleRecord`]s.
 ///
 /// A record's interface number is the position of its adapter in that list. The Interface
 /// Description Blocks of all of them, in this order, are the first records that the reader gets.
@@ -55,7 +73,7 @@ pub struct Configure {
     pub abi_version: u32,
     /// [`ConfigureFlags`]; other bits are refused.
     pub flags: u32,
-    /// [`MODE_TAP`].
+    /// [`MODE_TAP`] or [`MODE_GATE`].
     pub mode: u32,
     /// [`Directions`]; at least one, other bits are refused.
     pub directions: u32,
@@ -69,8 +87,17 @@ pub struct Configure {
     pub spill_bytes: u32,
     /// `NetLuid`s that follow: 1 to [`MAX_ADAPTERS`], no two alike.
     pub adapter_count: u32,
+    /// One of `POLICY_*`: [`POLICY_NONE`] for a TAP, another one for a GATE.
+    pub policy: u32,
+    /// Milliseconds for which a frame may wait for the reader: [`MIN_BUDGET_MS`] to [`MAX_BUDGET_MS`], or 0 for a TAP
+    /// without patience. The budgets of all readers together are [`MAX_BUDGET_MS`] at most.
+    pub budget_ms: u32,
+    /// Among several GATEs the lower number is asked first, of equals the earlier one. 0 for a TAP.
+    pub priority: u32,
+    /// [`RuleRecord`]s that follow the `NetLuid`s: at most [`MAX_RULES`]; none for a TAP.
+    pub rule_count: u32,
     /// Zero.
-    pub reserved: [u8; 32],
+    pub reserved: [u8; 16],
 }
 
 /// Output of `IOCTL_CONFIGURE`.
@@ -110,6 +137,14 @@ pub enum ConfigError {
     Length,
     /// An adapter is named twice.
     DuplicateAdapter,
+    /// `policy` is not one of the mode's.
+    Policy,
+    /// `budget_ms` is not between [`MIN_BUDGET_MS`] and [`MAX_BUDGET_MS`].
+    Budget,
+    /// A TAP has a priority.
+    Priority,
+    /// A rule is refused; or a TAP has rules.
+    Rule(BadRule),
     /// A reserved byte is not zero.
     Reserved,
 }
@@ -128,6 +163,10 @@ impl ConfigError {
             | Self::AdapterCount
             | Self::Length
             | Self::DuplicateAdapter
+            | Self::Policy
+            | Self::Budget
+            | Self::Priority
+            | Self::Rule(_)
             | Self::Reserved => NtStatus::INVALID_PARAMETER,
         }
     }
@@ -145,8 +184,12 @@ impl fmt::Display for ConfigError {
             Self::Timeout => write!(f, "the timeout must be at most {MAX_TIMEOUT_MS} ms"),
             Self::Spill => write!(f, "the spill must hold the largest record and be at most {MAX_SPILL_BYTES} bytes"),
             Self::AdapterCount => write!(f, "1 to {MAX_ADAPTERS} adapters can be named"),
-            Self::Length => f.write_str("the length does not agree with the number of adapters"),
+            Self::Length => f.write_str("the length does not agree with the number of adapters and rules"),
             Self::DuplicateAdapter => f.write_str("an adapter is named twice"),
+            Self::Policy => f.write_str("a GATE has the policy pass, drop or promote, a TAP none"),
+            Self::Budget => write!(f, "the budget must be {MIN_BUDGET_MS} to {MAX_BUDGET_MS} ms"),
+            Self::Priority => f.write_str("only a GATE has a priority"),
+            Self::Rule(bad) => bad.fmt(f),
             Self::Reserved => f.write_str("a reserved byte is not zero"),
         }
     }
@@ -188,8 +231,18 @@ impl Configure {
             timeout_ms: 0,
             spill_bytes: 0,
             adapter_count,
-            reserved: [0; 32],
+            policy: POLICY_NONE,
+            budget_ms: 0,
+            priority: 0,
+            rule_count: 0,
+            reserved: [0; 16],
         }
+    }
+
+    /// A GATE of both directions with whole frames and immediate reads, without rules. `adapter_count` is for who appends
+    /// the `NetLuid`s.
+    pub const fn gate(adapter_count: u32, policy: u32, budget_ms: u32) -> Self {
+        Self { mode: MODE_GATE, policy, budget_ms, ..Self::tap(adapter_count) }
     }
 
     /// Checks a request's whole input. Nothing else about it needs a check afterwards, except that
@@ -197,7 +250,7 @@ impl Configure {
     ///
     /// The input is copied where a value is used more than once, so `METHOD_BUFFERED` memory that
     /// nobody else writes is what `input` has to be.
-    pub fn parse(input: &[u8]) -> Result<(Self, Luids<'_>), ConfigError> {
+    pub fn parse(input: &[u8]) -> Result<(Self, Luids<'_>, &[RuleRecord]), ConfigError> {
         let (config, rest) = Self::read_from_prefix(input).map_err(|_| ConfigError::TooShort)?;
         if config.abi_version != ABI_VERSION {
             return Err(ConfigError::AbiVersion);
@@ -205,9 +258,7 @@ impl Configure {
         if ConfigureFlags::from_bits(config.flags).is_none() {
             return Err(ConfigError::Flags);
         }
-        if config.mode != MODE_TAP {
-            return Err(ConfigError::Mode);
-        }
+        config.check_mode()?;
         match Directions::from_bits(config.directions) {
             Some(directions) if !directions.is_empty() => {}
             _ => return Err(ConfigError::Directions),
@@ -227,15 +278,38 @@ impl Configure {
         if config.reserved.iter().any(|&byte| byte != 0) {
             return Err(ConfigError::Reserved);
         }
-        let luids = <[U64]>::ref_from_bytes(rest).map_err(|_| ConfigError::Length)?;
-        if luids.len() != config.adapter_count as usize {
+        let luids = config.adapter_count as usize;
+        let (luids, rest) = <[U64]>::ref_from_prefix_with_elems(rest, luids).map_err(|_| ConfigError::Length)?;
+        let rules = <[RuleRecord]>::ref_from_bytes(rest).map_err(|_| ConfigError::Length)?;
+        if rules.len() != config.rule_count as usize {
             return Err(ConfigError::Length);
         }
         let named_before = |(i, luid)| luids.iter().take(i).any(|earlier| earlier == luid);
         if luids.iter().enumerate().any(named_before) {
             return Err(ConfigError::DuplicateAdapter);
         }
-        Ok((config, Luids(luids)))
+        for (index, rule) in rules.iter().enumerate() {
+            rule.check().map_err(|fault| ConfigError::Rule(BadRule { index, fault }))?;
+        }
+        Ok((config, Luids(luids), rules))
+    }
+
+    /// What a mode asks of the other fields.
+    fn check_mode(&self) -> Result<(), ConfigError> {
+        let budget = (MIN_BUDGET_MS..=MAX_BUDGET_MS).contains(&self.budget_ms);
+        match self.mode {
+            MODE_TAP if self.policy != POLICY_NONE => Err(ConfigError::Policy),
+            MODE_TAP if !budget && self.budget_ms != 0 => Err(ConfigError::Budget),
+            MODE_TAP if self.priority != 0 => Err(ConfigError::Priority),
+            MODE_TAP if self.rule_count != 0 => Err(ConfigError::Rule(BadRule { index: 0, fault: RuleFault::TooMany })),
+            MODE_GATE if !matches!(self.policy, POLICY_PASS | POLICY_DROP | POLICY_PROMOTE) => Err(ConfigError::Policy),
+            MODE_GATE if !budget => Err(ConfigError::Budget),
+            MODE_GATE if self.rule_count as usize > MAX_RULES => {
+                Err(ConfigError::Rule(BadRule { index: MAX_RULES, fault: RuleFault::TooMany }))
+            }
+            MODE_TAP | MODE_GATE => Ok(()),
+            _ => Err(ConfigError::Mode),
+        }
     }
 
     /// Bytes of the largest record that this configuration allows, and so of the shortest READ.
@@ -260,9 +334,9 @@ impl Configure {
         ConfigureReply { needed_read_bytes: self.largest_record(), spill_bytes: self.spill_size(), reserved: [0; 6] }
     }
 
-    /// Bytes of input for `count` adapters.
-    pub const fn input_len(count: usize) -> usize {
-        size_of::<Self>() + count * size_of::<U64>()
+    /// Bytes of input for so many adapters and rules.
+    pub const fn input_len(adapters: usize, rules: usize) -> usize {
+        size_of::<Self>() + adapters * size_of::<U64>() + rules * size_of::<RuleRecord>()
     }
 }
 
@@ -292,7 +366,8 @@ mod tests {
         // One byte in, so that nothing relies on alignment.
         let mut bytes = std::vec![0];
         bytes.extend(input(|c| c.snaplen = 96, &[7, 3, u64::MAX]));
-        let (config, luids) = Configure::parse(&bytes[1..]).unwrap();
+        let (config, luids, rules) = Configure::parse(&bytes[1..]).unwrap();
+        assert!(rules.is_empty());
         assert_eq!(config.snaplen, 96);
         assert_eq!(luids.iter().collect::<Vec<_>>(), [7, 3, u64::MAX]);
         assert_eq!(config.reply().spill_bytes, DEFAULT_SPILL_BYTES);
@@ -304,7 +379,18 @@ mod tests {
         assert_eq!(refusal(|c| c.abi_version = 2, &[1]), Some(E::AbiVersion));
         assert_eq!(refusal(|c| c.flags = 2, &[1]), Some(E::Flags));
         assert_eq!(refusal(|c| c.mode = 0, &[1]), Some(E::Mode));
-        assert_eq!(refusal(|c| c.mode = 2, &[1]), Some(E::Mode));
+        assert_eq!(refusal(|c| c.mode = 3, &[1]), Some(E::Mode));
+        assert_eq!(refusal(|c| c.policy = POLICY_PASS, &[1]), Some(E::Policy));
+        assert_eq!(refusal(|c| c.budget_ms = MIN_BUDGET_MS - 1, &[1]), Some(E::Budget));
+        assert_eq!(refusal(|c| c.budget_ms = MAX_BUDGET_MS + 1, &[1]), Some(E::Budget));
+        assert_eq!(refusal(|c| c.budget_ms = MIN_BUDGET_MS, &[1]), None);
+        assert_eq!(refusal(|c| c.priority = 1, &[1]), Some(E::Priority));
+        assert!(matches!(refusal(|c| c.rule_count = 1, &[1]), Some(E::Rule(_))));
+        let gate = |policy, budget| move |c: &mut Configure| *c = Configure::gate(1, policy, budget);
+        assert_eq!(refusal(gate(POLICY_PROMOTE, MAX_BUDGET_MS), &[1]), None);
+        assert_eq!(refusal(gate(POLICY_NONE, 100), &[1]), Some(E::Policy));
+        assert_eq!(refusal(gate(4, 100), &[1]), Some(E::Policy));
+        assert_eq!(refusal(gate(POLICY_DROP, 0), &[1]), Some(E::Budget));
         assert_eq!(refusal(|c| c.directions = 0, &[1]), Some(E::Directions));
         assert_eq!(refusal(|c| c.directions = 4, &[1]), Some(E::Directions));
         assert_eq!(refusal(|c| c.snaplen = 0, &[1]), Some(E::Snaplen));
@@ -317,9 +403,31 @@ mod tests {
         assert_eq!(refusal(|c| c.adapter_count = 2, &[1]), Some(E::Length));
         assert_eq!(refusal(|c| c.adapter_count = 1, &[1, 2]), Some(E::Length));
         assert_eq!(refusal(|_| (), &[1, 2, 1]), Some(E::DuplicateAdapter));
-        for at in 0..32 {
+        for at in 0..16 {
             assert_eq!(refusal(|c| c.reserved[at] = 1, &[1]), Some(E::Reserved));
         }
+    }
+
+    #[test]
+    fn a_gates_rules_are_checked_and_follow_its_adapters() {
+        let with = |rules: &[RuleRecord]| {
+            let count = rules.len() as u32;
+            let gate = Configure { rule_count: count, ..Configure::gate(2, POLICY_DROP, 100) };
+            let mut bytes = input(|c| *c = gate, &[7, 8]);
+            bytes.extend_from_slice(rules.as_bytes());
+            bytes
+        };
+        let rule = RuleRecord::all(crate::rules::RULE_ASK);
+        let bytes = with(&[rule, rule]);
+        assert_eq!(bytes.len(), Configure::input_len(2, 2));
+        assert_eq!(Configure::parse(&bytes).unwrap().2, [rule, rule]);
+        assert_eq!(Configure::parse(&bytes[..bytes.len() - 1]).unwrap_err(), ConfigError::Length);
+        let bad = BadRule { index: 1, fault: RuleFault::Verdict };
+        assert_eq!(Configure::parse(&with(&[rule, RuleRecord::all(0)])).unwrap_err(), ConfigError::Rule(bad));
+        let many = std::vec![rule; MAX_RULES + 1];
+        let bad = BadRule { index: MAX_RULES, fault: RuleFault::TooMany };
+        assert_eq!(Configure::parse(&with(&many)).unwrap_err(), ConfigError::Rule(bad));
+        assert_eq!(Configure::parse(&with(&many[1..])).unwrap().2.len(), MAX_RULES);
     }
 
     #[test]

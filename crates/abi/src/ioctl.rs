@@ -37,9 +37,12 @@ pub const IOCTL_LIST_ADAPTERS: u32 = ctl_code(0x901, FILE_READ_ACCESS);
 /// Out: [`ConfigureReply`](crate::configure::ConfigureReply). Once per handle.
 pub const IOCTL_CONFIGURE: u32 = ctl_code(0x902, FILE_READ_ACCESS | FILE_WRITE_ACCESS);
 /// Out: [`StatsHeader`](crate::stats::StatsHeader), [`ReaderStats`](crate::stats::ReaderStats),
-/// and [`AdapterStats`](crate::stats::AdapterStats), as many as fit.
+/// [`LeaseStats`](crate::stats::LeaseStats), and [`AdapterStats`](crate::stats::AdapterStats), as many as fit.
 pub const IOCTL_STATS: u32 = ctl_code(0x903, FILE_READ_ACCESS);
-// 0x904 is kept for VERDICT and 0x905 for INJECT.
+/// In: [`Verdicts`](crate::verdict::Verdicts), its entries and the frames that they replace others by.
+/// Out: [`VerdictsReply`](crate::verdict::VerdictsReply) and a status for each entry. Of a GATE only.
+pub const IOCTL_VERDICT: u32 = ctl_code(0x904, FILE_READ_ACCESS | FILE_WRITE_ACCESS);
+// 0x905 is kept for INJECT.
 
 /// Longest READ that the driver accepts, in bytes.
 pub const MAX_READ_BYTES: u32 = 4 << 20;
@@ -66,8 +69,14 @@ pub struct VersionInfo {
     pub max_adapters: u32,
     /// Longest READ, in bytes.
     pub max_read_bytes: u32,
+    /// Longest budget of all readers together, in milliseconds.
+    pub max_budget_ms: u32,
+    /// Most rules of a GATE.
+    pub max_rules: u32,
+    /// Most entries of one VERDICT.
+    pub max_verdicts: u32,
     /// Zero.
-    pub reserved1: [u32; 7],
+    pub reserved1: [u32; 4],
 }
 
 /// Head of the answer to [`IOCTL_LIST_ADAPTERS`]. A buffer that holds the head but not every entry

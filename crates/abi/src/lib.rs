@@ -13,8 +13,10 @@ compile_error!("the layouts are little-endian, as are all machines that Windows 
 pub mod configure;
 pub mod ioctl;
 pub mod pcapng;
+pub mod rules;
 pub mod stats;
 pub mod status;
 pub mod user_call;
+pub mod verdict;
 
 pub use status::NtStatus;

@@ -7,7 +7,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 use crate::ioctl::{ABI_VERSION, MalformedReply, entries};
 
 /// Head of the answer to `IOCTL_STATS`. As with `LIST_ADAPTERS`, a buffer with room for this, a
-/// [`ReaderStats`] and too few [`AdapterStats`] is a success with `adapter_count` below
+/// [`ReaderStats`], a [`LeaseStats`] and too few [`AdapterStats`] is a success with `adapter_count` below
 /// `adapter_total`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
@@ -16,7 +16,7 @@ pub struct StatsHeader {
     pub abi_version: u32,
     /// Bytes of this head.
     pub header_size: u32,
-    /// Bytes of [`ReaderStats`].
+    /// Bytes of [`ReaderStats`] and [`LeaseStats`].
     pub reader_size: u32,
     /// Bytes from one [`AdapterStats`] to the next.
     pub adapter_size: u32,
@@ -62,6 +62,7 @@ macro_rules! counters {
 counters! {
     /// Counters of one reader, or the sums over all of them.
     ///
+    /// Frames that wait for the reader count as seen once they are in its read or spill, so a GATE's are its questions.
     /// `frames_seen = frames_direct + frames_spilled + frames_dropped_spill_full +
     /// frames_dropped_no_memory + frames_dropped_unreadable`, once nothing is under way.
     ReaderStats {}
@@ -103,7 +104,78 @@ counters! {
         spill_bytes_used,
         /// Most bytes that the spill has held; over all readers: the largest of theirs.
         spill_bytes_peak,
+        /// Frames that the reader was asked about by ticket, or that waited for a patient TAP.
+        frames_asked,
+        /// Frames that waited for a patient TAP and got into its read from the original.
+        frames_watched,
+        /// Frames that the reader's verdicts let pass.
+        frames_passed,
+        /// Frames that its verdicts dropped.
+        frames_dropped,
+        /// Frames that its verdicts replaced.
+        frames_replaced,
+        /// Frames that its rules let pass.
+        frames_rule_passed,
+        /// Frames that its rules dropped.
+        frames_rule_dropped,
+        /// Frames that its policy let pass, at the deadline or at once.
+        frames_policy_passed,
+        /// Frames that its policy dropped, at the deadline or at once.
+        frames_policy_dropped,
+        /// NBLs whose frames were spilled for a TAP whose patience had ended.
+        nbls_spilled,
+        /// NBLs that its policy had deep-copied.
+        nbls_promoted,
+        /// NBLs that its policy would have had copied, but for the bounds: undecided frames were dropped.
+        nbls_promotion_refused,
+        /// NBLs that could not be copied: undecided frames were dropped.
+        nbls_promotion_failed,
+        /// NBLs that must not be copied: undecided frames passed.
+        nbls_not_promotable,
+        /// Promoted copies whose time was up: undecided frames were dropped.
+        nbls_promoted_expired,
+        /// NBLs that it was not asked about because it held as many as it may.
+        nbls_reader_full,
+        /// Times that it missed a deadline and was not waited for any more.
+        trips,
+        /// Times that it was waited for again after that.
+        recoveries,
+        /// Verdicts refused because the ticket had one.
+        verdicts_twice,
+        /// Verdicts refused because the deadline was over.
+        verdicts_late,
+        /// Verdicts refused because the frame had been cancelled, or its adapter paused or put to sleep.
+        verdicts_cancelled,
+        /// Verdicts refused because the ticket is another reader's.
+        verdicts_foreign,
+        /// Verdicts refused because there is no such ticket.
+        verdicts_unknown,
+        /// Verdicts refused because their replacement could not be made.
+        verdicts_unfit,
     }
+}
+
+/// Buckets of a histogram of hold times: below 1 us, then from 2^(n-1) to 2^n us; the last is open above.
+pub const HOLD_BUCKETS: usize = 22;
+
+/// What is held now, and how long originals were held since the driver was loaded; of all adapters and readers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct LeaseStats {
+    /// Leases now, promoted copies included.
+    pub leases: u64,
+    /// Of those, originals.
+    pub originals: u64,
+    /// Bytes of frames in those originals.
+    pub original_bytes: u64,
+    /// Bytes of promoted copies.
+    pub promoted_bytes: u64,
+    /// The longest that an original was held, in 100-ns units.
+    pub longest_hold: u64,
+    /// How many received originals were held for how long.
+    pub received: [u64; HOLD_BUCKETS],
+    /// The same of sent ones.
+    pub sent: [u64; HOLD_BUCKETS],
 }
 
 counters! {
@@ -146,6 +218,26 @@ counters! {
         oids_forwarded,
         /// OID requests failed because they could not be cloned.
         oids_failed,
+        /// NBLs that were leased.
+        nbls_leased,
+        /// NBLs that nobody was asked about because the adapter's leases were as many as may be.
+        nbls_adapter_full,
+        /// NBLs that nobody was asked about because all leases together were as many as may be.
+        nbls_table_full,
+        /// NBLs that nobody was asked about because there was no place for them.
+        nbls_no_place,
+        /// NBLs that went on before an earlier one of their flow, for want of a place.
+        nbls_order_lost,
+        /// NBLs decided by policy at once so that a later one of their flow could go on.
+        nbls_hurried,
+        /// Leases that ended because the sender cancelled the send.
+        leases_cancelled,
+        /// Leases that ended because the adapter paused, went to sleep or was detached.
+        leases_drained,
+        /// Sends of which some frames went on in an NBL of the driver's own.
+        nbls_shadowed,
+        /// Sends of which some frames should have gone on, but there was no memory for that: all were dropped.
+        nbls_shadow_failed,
     }
 }
 
@@ -156,17 +248,22 @@ pub struct Stats<A> {
     pub header: StatsHeader,
     /// The reader's counters, or the sums.
     pub reader: ReaderStats,
+    /// What is held.
+    pub leases: LeaseStats,
     /// The adapters' counters.
     pub adapters: A,
 }
 
 impl StatsHeader {
+    /// Bytes between the head and the first [`AdapterStats`].
+    const FIXED: usize = size_of::<ReaderStats>() + size_of::<LeaseStats>();
+
     /// The head for an answer with `adapter_count` adapters out of `adapter_total`.
     pub const fn new(adapter_count: u32, adapter_total: u32, readers: u32, scope: u32) -> Self {
         Self {
             abi_version: ABI_VERSION,
             header_size: size_of::<Self>() as u32,
-            reader_size: size_of::<ReaderStats>() as u32,
+            reader_size: Self::FIXED as u32,
             adapter_size: size_of::<AdapterStats>() as u32,
             adapter_count,
             adapter_total,
@@ -178,7 +275,7 @@ impl StatsHeader {
     /// Adapters for which an output buffer of `len` bytes has room, or nothing where it is too
     /// short for the rest (answered with `STATUS_BUFFER_TOO_SMALL`).
     pub const fn room(len: usize) -> Option<usize> {
-        match len.checked_sub(size_of::<Self>() + size_of::<ReaderStats>()) {
+        match len.checked_sub(size_of::<Self>() + Self::FIXED) {
             Some(rest) => Some(rest / size_of::<AdapterStats>()),
             None => None,
         }
@@ -188,11 +285,12 @@ impl StatsHeader {
     pub fn parse(bytes: &[u8]) -> Result<Stats<impl Iterator<Item = AdapterStats> + '_>, MalformedReply> {
         let (header, rest) = Self::read_from_prefix(bytes).map_err(|_| MalformedReply)?;
         let (reader, rest) = ReaderStats::read_from_prefix(rest).map_err(|_| MalformedReply)?;
+        let (leases, rest) = LeaseStats::read_from_prefix(rest).map_err(|_| MalformedReply)?;
         let Self { adapter_count, adapter_total, readers, scope, .. } = header;
         let known = Self::new(adapter_count, adapter_total, readers, scope);
         let adapters = entries(rest, adapter_count).ok_or(MalformedReply)?;
         if header == known && adapter_count <= adapter_total && scope <= STATS_OF_THIS_READER {
-            Ok(Stats { header, reader, adapters })
+            Ok(Stats { header, reader, leases, adapters })
         } else {
             Err(MalformedReply)
         }

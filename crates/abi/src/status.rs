@@ -69,16 +69,22 @@ statuses! {
     OBJECT_NAME_NOT_FOUND = 0xC000_0034, 2, "There is no such device: the driver is not loaded.";
     /// `STATUS_DELETE_PENDING`
     DELETE_PENDING = 0xC000_0056, 303, "The driver is being unloaded.";
+    /// `STATUS_QUOTA_EXCEEDED`
+    QUOTA_EXCEEDED = 0xC000_0044, 1816, "Too many readers hold frames, or for too long together.";
     /// `STATUS_REVISION_MISMATCH`
     REVISION_MISMATCH = 0xC000_0059, 1306, "The program and the driver speak different ABI versions.";
     /// `STATUS_INSUFFICIENT_RESOURCES`
     INSUFFICIENT_RESOURCES = 0xC000_009A, 1450, "The system has too little memory for the request.";
     /// `STATUS_DEVICE_NOT_READY`
     DEVICE_NOT_READY = 0xC000_00A3, 21, "The handle has no configuration yet: CONFIGURE comes first.";
+    /// `STATUS_IO_TIMEOUT`
+    IO_TIMEOUT = 0xC000_00B5, 121, "The verdict came after the deadline.";
     /// `STATUS_NOT_SUPPORTED`
     NOT_SUPPORTED = 0xC000_00BB, 50, "This driver does not offer what was asked for.";
     /// `STATUS_DEVICE_DOES_NOT_EXIST`
     DEVICE_DOES_NOT_EXIST = 0xC000_00C0, 55, "The device has gone.";
+    /// `STATUS_REQUEST_NOT_ACCEPTED`
+    REQUEST_NOT_ACCEPTED = 0xC000_00D0, 71, "The ticket has a verdict already.";
     /// `STATUS_INVALID_USER_BUFFER`
     INVALID_USER_BUFFER = 0xC000_00E8, 1784, "The buffer of the request cannot be accessed.";
     /// `STATUS_CANCELLED`

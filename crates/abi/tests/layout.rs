@@ -6,15 +6,18 @@ use std::fmt::Write;
 use std::mem::{offset_of, size_of};
 
 use nblease_abi::configure::{
-    Configure, ConfigureFlags, ConfigureReply, DEFAULT_SPILL_BYTES, Directions, MAX_ADAPTERS, MAX_SNAPLEN,
-    MAX_SPILL_BYTES, MAX_TIMEOUT_MS, MODE_TAP,
+    Configure, ConfigureFlags, ConfigureReply, DEFAULT_SPILL_BYTES, Directions, MAX_ADAPTERS, MAX_BUDGET_MS,
+    MAX_SNAPLEN, MAX_SPILL_BYTES, MAX_TIMEOUT_MS, MIN_BUDGET_MS, MODE_GATE, MODE_TAP, POLICY_DROP, POLICY_NONE,
+    POLICY_PASS, POLICY_PROMOTE,
 };
 use nblease_abi::ioctl::{
     self, ABI_VERSION, AdapterEntry, AdapterList, IOCTL_CONFIGURE, IOCTL_LIST_ADAPTERS, IOCTL_QUERY_VERSION,
-    IOCTL_STATS, VersionInfo,
+    IOCTL_STATS, IOCTL_VERDICT, VersionInfo,
 };
-use nblease_abi::stats::{AdapterStats, ReaderStats, StatsHeader};
+use nblease_abi::rules::{self, RuleRecord};
+use nblease_abi::stats::{AdapterStats, LeaseStats, ReaderStats, StatsHeader};
 use nblease_abi::user_call::FrameHeader;
+use nblease_abi::verdict::{self, OffloadFlags, VerdictEntry, Verdicts, VerdictsReply};
 
 macro_rules! layout {
     ($out:ident, $ty:ident { $($field:ident),* $(,)? }) => {
@@ -32,8 +35,33 @@ fn numbers() -> String {
         ("IOCTL_LIST_ADAPTERS", IOCTL_LIST_ADAPTERS),
         ("IOCTL_CONFIGURE", IOCTL_CONFIGURE),
         ("IOCTL_STATS", IOCTL_STATS),
+        ("IOCTL_VERDICT", IOCTL_VERDICT),
         ("DEVICE_TYPE", ioctl::DEVICE_TYPE),
         ("MODE_TAP", MODE_TAP),
+        ("MODE_GATE", MODE_GATE),
+        ("POLICY_NONE", POLICY_NONE),
+        ("POLICY_PASS", POLICY_PASS),
+        ("POLICY_DROP", POLICY_DROP),
+        ("POLICY_PROMOTE", POLICY_PROMOTE),
+        ("MIN_BUDGET_MS", MIN_BUDGET_MS),
+        ("MAX_BUDGET_MS", MAX_BUDGET_MS),
+        ("MAX_RULES", rules::MAX_RULES as u32),
+        ("RULE_PASS", rules::RULE_PASS.into()),
+        ("RULE_DROP", rules::RULE_DROP.into()),
+        ("RULE_ASK", rules::RULE_ASK.into()),
+        ("RULE_IN", rules::RULE_IN.into()),
+        ("RULE_OUT", rules::RULE_OUT.into()),
+        ("MATCH_PROTOCOL", rules::MATCH_PROTOCOL.into()),
+        ("MATCH_VLAN", rules::MATCH_VLAN.into()),
+        ("MATCH_SOURCE_PORTS", rules::MATCH_SOURCE_PORTS.into()),
+        ("MATCH_DESTINATION_PORTS", rules::MATCH_DESTINATION_PORTS.into()),
+        ("VERDICT_PASS", verdict::VERDICT_PASS),
+        ("VERDICT_DROP", verdict::VERDICT_DROP),
+        ("VERDICT_REPLACE", verdict::VERDICT_REPLACE),
+        ("OFFLOAD_IP_CHECKSUM", OffloadFlags::IP_CHECKSUM.bits()),
+        ("OFFLOAD_TRANSPORT_CHECKSUM", OffloadFlags::TRANSPORT_CHECKSUM.bits()),
+        ("MAX_VERDICTS", verdict::MAX_VERDICTS),
+        ("MAX_VERDICT_BYTES", verdict::MAX_VERDICT_BYTES),
         ("FLAGS", ConfigureFlags::all().bits()),
         ("DIRECTION_IN", Directions::IN.bits()),
         ("DIRECTION_OUT", Directions::OUT.bits()),
@@ -67,6 +95,9 @@ fn structures() -> String {
             max_spill_bytes,
             max_adapters,
             max_read_bytes,
+            max_budget_ms,
+            max_rules,
+            max_verdicts,
             reserved1,
         }
     );
@@ -93,9 +124,45 @@ fn structures() -> String {
     );
     layout!(
         out,
-        Configure { abi_version, flags, mode, directions, snaplen, timeout_ms, spill_bytes, adapter_count, reserved }
+        Configure {
+            abi_version,
+            flags,
+            mode,
+            directions,
+            snaplen,
+            timeout_ms,
+            spill_bytes,
+            adapter_count,
+            policy,
+            budget_ms,
+            priority,
+            rule_count,
+            reserved,
+        }
     );
     layout!(out, ConfigureReply { needed_read_bytes, spill_bytes, reserved });
+    layout!(
+        out,
+        RuleRecord {
+            verdict,
+            directions,
+            matches,
+            family,
+            protocol,
+            source_prefix,
+            destination_prefix,
+            reserved,
+            vlan,
+            source_ports,
+            destination_ports,
+            source,
+            destination,
+            reserved_end,
+        }
+    );
+    layout!(out, Verdicts { count, bytes, reserved });
+    layout!(out, VerdictEntry { ticket, verdict, offload, segment, offset, length, reserved });
+    layout!(out, VerdictsReply { count, accepted, reserved });
     out
 }
 
@@ -135,8 +202,33 @@ fn counters_and_frames() -> String {
             spill_frames,
             spill_bytes_used,
             spill_bytes_peak,
+            frames_asked,
+            frames_watched,
+            frames_passed,
+            frames_dropped,
+            frames_replaced,
+            frames_rule_passed,
+            frames_rule_dropped,
+            frames_policy_passed,
+            frames_policy_dropped,
+            nbls_spilled,
+            nbls_promoted,
+            nbls_promotion_refused,
+            nbls_promotion_failed,
+            nbls_not_promotable,
+            nbls_promoted_expired,
+            nbls_reader_full,
+            trips,
+            recoveries,
+            verdicts_twice,
+            verdicts_late,
+            verdicts_cancelled,
+            verdicts_foreign,
+            verdicts_unknown,
+            verdicts_unfit,
         }
     );
+    layout!(out, LeaseStats { leases, originals, original_bytes, promoted_bytes, longest_hold, received, sent });
     layout!(
         out,
         AdapterStats {
@@ -156,6 +248,16 @@ fn counters_and_frames() -> String {
             restarts,
             oids_forwarded,
             oids_failed,
+            nbls_leased,
+            nbls_adapter_full,
+            nbls_table_full,
+            nbls_no_place,
+            nbls_order_lost,
+            nbls_hurried,
+            leases_cancelled,
+            leases_drained,
+            nbls_shadowed,
+            nbls_shadow_failed,
         }
     );
     layout!(out, FrameHeader { len, kind, reserved, id });
@@ -177,4 +279,5 @@ fn codes_agree_with_ctl_code_by_hand() {
     assert_eq!(IOCTL_LIST_ADAPTERS, 0x0012_6404);
     assert_eq!(IOCTL_CONFIGURE, 0x0012_E408);
     assert_eq!(IOCTL_STATS, 0x0012_640C);
+    assert_eq!(IOCTL_VERDICT, 0x0012_E410);
 }

@@ -1,7 +1,7 @@
 //! Answers are taken apart only in the form that this version gives them.
 
 use nblease_abi::ioctl::{AdapterEntry, AdapterList, MalformedReply};
-use nblease_abi::stats::{AdapterStats, ReaderStats, STATS_OF_THIS_READER, StatsHeader};
+use nblease_abi::stats::{AdapterStats, LeaseStats, ReaderStats, STATS_OF_THIS_READER, StatsHeader};
 use zerocopy::{FromZeros, IntoBytes};
 
 #[test]
@@ -52,20 +52,22 @@ fn statistics_have_as_many_adapters_as_they_say() {
     let header = StatsHeader::new(1, 1, 2, STATS_OF_THIS_READER);
     let reader = ReaderStats { frames_seen: 5, ..Default::default() };
     let adapter = AdapterStats { net_luid: 9, restarts: 7, ..Default::default() };
-    let bytes = [header.as_bytes(), reader.as_bytes(), adapter.as_bytes()].concat();
+    let leases = LeaseStats { originals: 3, ..Default::default() };
+    let bytes = [header.as_bytes(), reader.as_bytes(), leases.as_bytes(), adapter.as_bytes()].concat();
     let stats = StatsHeader::parse(&bytes).unwrap();
-    assert_eq!((stats.header, stats.reader), (header, reader));
+    assert_eq!((stats.header, stats.reader, stats.leases), (header, reader, leases));
     assert_eq!(stats.adapters.collect::<Vec<_>>(), [adapter]);
     assert_eq!(reader.counters().find(|&(_, count)| count != 0), Some(("frames_seen", 5)));
     assert_eq!(adapter.counters().map(|(name, _)| name).collect::<Vec<_>>(), AdapterStats::NAMES);
 
     assert_eq!(StatsHeader::room(bytes.len()), Some(1));
     assert_eq!(StatsHeader::room(bytes.len() - 1), Some(0));
-    assert_eq!(StatsHeader::room(175), None);
+    let fixed = bytes.len() - size_of::<AdapterStats>();
+    assert_eq!((StatsHeader::room(fixed), StatsHeader::room(fixed - 1)), (Some(0), None));
     for len in 0..bytes.len() {
         assert_eq!(StatsHeader::parse(&bytes[..len]).err(), Some(MalformedReply), "{len} bytes");
     }
     let wrong_scope = StatsHeader { scope: 2, ..header };
-    let bytes = [wrong_scope.as_bytes(), reader.as_bytes(), adapter.as_bytes()].concat();
+    let bytes = [wrong_scope.as_bytes(), reader.as_bytes(), leases.as_bytes(), adapter.as_bytes()].concat();
     assert_eq!(StatsHeader::parse(&bytes).err(), Some(MalformedReply));
 }

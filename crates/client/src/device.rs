@@ -6,7 +6,7 @@ use nblease_abi::ioctl::{
     ABI_VERSION, AdapterEntry, AdapterList, IOCTL_CONFIGURE, IOCTL_LIST_ADAPTERS, IOCTL_QUERY_VERSION, IOCTL_STATS,
     VersionInfo,
 };
-use nblease_abi::stats::{AdapterStats, ReaderStats, StatsHeader};
+use nblease_abi::stats::{AdapterStats, LeaseStats, ReaderStats, StatsHeader};
 use zerocopy::{FromBytes, IntoBytes};
 
 use crate::{Error, Target, Transport};
@@ -34,6 +34,8 @@ pub struct Stats {
     pub readers: u32,
     /// The reader's counters, or the sums.
     pub reader: ReaderStats,
+    /// What is held, and how long originals were.
+    pub leases: LeaseStats,
     /// The adapters' counters.
     pub adapters: Vec<AdapterStats>,
 }
@@ -125,7 +127,8 @@ impl<T: Transport> Device<T> {
         const CALL: &str = "STATS";
         let mut room = ADAPTERS_FIRST;
         loop {
-            let output_len = size_of::<StatsHeader>() + size_of::<ReaderStats>() + room * size_of::<AdapterStats>();
+            let fixed = size_of::<StatsHeader>() + size_of::<ReaderStats>() + size_of::<LeaseStats>();
+            let output_len = fixed + room * size_of::<AdapterStats>();
             let output = call(&mut self.transport, CALL, IOCTL_STATS, &[], output_len)?;
             let stats = StatsHeader::parse(&output).map_err(|_| Error::Malformed { call: CALL })?;
             let StatsHeader { adapter_count, adapter_total, .. } = stats.header;
@@ -136,6 +139,7 @@ impl<T: Transport> Device<T> {
                         scope: stats.header.scope,
                         readers: stats.header.readers,
                         reader: stats.reader,
+                        leases: stats.leases,
                         adapters: stats.adapters.collect(),
                     });
                 }

@@ -92,7 +92,7 @@ fn reader(change: impl FnOnce(&mut Configure), luids: &[u64]) -> ReaderConfig {
     change(&mut config);
     let mut input = config.as_bytes().to_vec();
     input.extend(luids.iter().flat_map(|luid| luid.to_le_bytes()));
-    let (config, luids) = Configure::parse(&input).unwrap();
+    let (config, luids, _) = Configure::parse(&input).unwrap();
     ReaderConfig::new(&config, luids)
 }
 

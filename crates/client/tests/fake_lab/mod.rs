@@ -19,7 +19,9 @@ use nblease_abi::ioctl::{
     IOCTL_QUERY_VERSION, IOCTL_STATS, VersionInfo,
 };
 use nblease_abi::pcapng::{EPB_MAX_TRAILER, EpbFlags, EpbPlan, IDB_MAX_LEN, IdbPlan};
-use nblease_abi::stats::{AdapterStats, ReaderStats, STATS_OF_ALL_READERS, STATS_OF_THIS_READER, StatsHeader};
+use nblease_abi::stats::{
+    AdapterStats, LeaseStats, ReaderStats, STATS_OF_ALL_READERS, STATS_OF_THIS_READER, StatsHeader,
+};
 use nblease_abi::user_call::{FrameHeader, Reply, Request};
 use zerocopy::{FromZeros, IntoBytes};
 
@@ -30,6 +32,7 @@ pub struct Script {
     pub adapters: Vec<AdapterEntry>,
     pub adapter_stats: Vec<AdapterStats>,
     pub reader_stats: ReaderStats,
+    pub lease_stats: LeaseStats,
     /// A code whose call is refused.
     pub refuse: Option<(u32, NtStatus)>,
     /// What the reads return, one after the other, behind the interfaces' descriptions.
@@ -62,6 +65,7 @@ impl Default for Script {
             adapters: vec![adapter(7, 1, "Ethernet"), adapter(9, 2, "Wi-Fi")],
             adapter_stats: Vec::new(),
             reader_stats: ReaderStats::default(),
+            lease_stats: LeaseStats::default(),
             refuse: None,
             runs: Vec::new(),
             held: Vec::new(),
@@ -260,7 +264,7 @@ impl Connection {
                 if self.needed.is_some() {
                     return Err(NtStatus::INVALID_DEVICE_STATE);
                 }
-                let (config, luids) = Configure::parse(input).map_err(ConfigError::status)?;
+                let (config, luids, _) = Configure::parse(input).map_err(ConfigError::status)?;
                 let luids: Vec<_> = luids.iter().collect();
                 self.configure(&config, &luids)?;
                 self.note(Event::Configured(config, luids));
@@ -274,8 +278,8 @@ impl Connection {
                     None => STATS_OF_ALL_READERS,
                 };
                 let head = StatsHeader::new(count as u32, adapters.len() as u32, 1, scope);
-                let reader = self.script.reader_stats;
-                Ok([head.as_bytes(), reader.as_bytes(), adapters[..count].as_bytes()].concat())
+                let (reader, leases) = (self.script.reader_stats, self.script.lease_stats);
+                Ok([head.as_bytes(), reader.as_bytes(), leases.as_bytes(), adapters[..count].as_bytes()].concat())
             }
             _ => Err(NtStatus::INVALID_DEVICE_REQUEST),
         }

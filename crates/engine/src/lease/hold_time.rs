@@ -2,11 +2,9 @@
 
 use core::sync::atomic::{AtomicU64, Ordering};
 
-use crate::reader::Direction;
+use nblease_abi::stats::HOLD_BUCKETS;
 
-/// Buckets of a histogram: below 1 µs, and then from 2^(n-1) to 2^n µs; the last is open above, it
-/// starts at about a second.
-pub const HOLD_BUCKETS: usize = 22;
+use crate::reader::Direction;
 
 /// 100-ns units of a microsecond.
 const MICROSECOND: u64 = 10;

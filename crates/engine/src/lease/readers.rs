@@ -1,13 +1,12 @@
 //! Readers that hold frames: whom to ask and in which order, who is not waited for, and what each
 //! has been asked about.
 
+use nblease_abi::configure::MAX_BUDGET_MS;
+
 use super::cap::{Cap, Load};
 use super::ids::{MAX_READERS, ReaderId, ReaderSet};
 use super::list::{Leases, List, Through};
 use super::slots::{Ix, LeaseIx, Slots};
-
-/// Most milliseconds that an original is held, whoever is asked.
-pub const MAX_BUDGET_MS: u32 = 900;
 
 /// What becomes of a frame when its reader has had its time, or is not waited for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
