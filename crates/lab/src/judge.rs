@@ -15,7 +15,7 @@ use std::{
 
 use serde::Serialize;
 
-use crate::{sync::lock, thread};
+use crate::{kernel::kernel, sync::lock, thread};
 
 /// Exit status of a process whose driver broke a rule.
 pub const EXIT_VIOLATION: i32 = 70;
@@ -72,7 +72,7 @@ rules! {
 /// One break of a rule.
 #[derive(Clone, Debug, Serialize)]
 pub struct Violation {
-    /// `V05`, or `BUGCHECK`.
+    /// `V05`, or `BUGCHECK`; after a call that failed by plan `V29`, with the rule in the text.
     pub rule: String,
     /// What was seen, in one sentence or more.
     pub what: String,
@@ -102,6 +102,19 @@ pub struct Judge {
     stop: AtomicBool,
     report: Mutex<Option<PathBuf>>,
     seed: u64,
+}
+
+impl Verdict {
+    /// Adds another run's.
+    pub fn add(&mut self, other: Self) {
+        for (rule, count) in other.evaluated {
+            match self.evaluated.binary_search_by(|(known, _)| known.cmp(&rule)) {
+                Ok(at) => self.evaluated[at].1 += count,
+                Err(at) => self.evaluated.insert(at, (rule, count)),
+            }
+        }
+        self.violations.extend(other.violations);
+    }
 }
 
 impl Judge {
@@ -155,7 +168,14 @@ impl Judge {
         }
     }
 
-    fn keep(&self, rule: String, what: String, history: Vec<String>) {
+    /// Keeps a violation. Where a call was made to fail by plan, what follows is that the driver did not survive it: it
+    /// did nothing of the kind in the run without the plan, which comes first.
+    fn keep(&self, mut rule: String, mut what: String, history: Vec<String>) {
+        if let Some(failed) = kernel().faults.failed().last() {
+            self.evaluated(rule::V29);
+            what = format!("after a failed call ({failed}): {rule}: {what}");
+            rule = rule::V29.to_string();
+        }
         let (stack, calls) = (thread::stack(), thread::last_calls());
         lock(&self.violations).push(Violation { rule, what, stack, history, calls });
     }

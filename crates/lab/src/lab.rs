@@ -83,6 +83,11 @@ impl Lab {
         self.kernel.ndis.set_inf(driver, inf);
     }
 
+    /// The INF that it was given.
+    pub fn inf(&self) -> Option<&Inf> {
+        self.inf.as_ref()
+    }
+
     /// Calls DriverEntry: its status. A driver whose entry failed is gone.
     pub fn start(&self, driver: DriverId) -> i32 {
         let status = nt::driver::start(driver);

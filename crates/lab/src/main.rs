@@ -13,6 +13,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use nblease_lab::{
     clock::Mode,
     edges::capture,
+    faults::Plan,
+    judge::Verdict,
     lab::{Lab, LabConfig},
     ndis::Inf,
     scenario::{
@@ -60,6 +62,9 @@ struct LifecycleArgs {
     /// The drivers pass everything on: what goes in has to come out.
     #[arg(long)]
     transparent: bool,
+    /// Then one more run for each call that may fail, in which it does.
+    #[arg(long)]
+    faults: bool,
 }
 
 #[derive(Args)]
@@ -110,7 +115,7 @@ struct RunArgs {
     /// Seed of all that is random.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Where the report goes, as JSON: always that of a violation, and of `live` at its end.
+    /// Where the report goes, as JSON: that of a violation, and of `lifecycle` and `live` at their end.
     #[arg(long)]
     report: Option<PathBuf>,
     /// The driver's INF: registration is checked against it.
@@ -151,17 +156,48 @@ impl RunArgs {
 }
 
 fn lives(args: &LifecycleArgs) -> Result<()> {
-    let life = Lifecycle { drivers: args.sys.clone(), rounds: args.rounds, transparent: args.transparent };
-    let (mut frames, mut rules) = (0, 0);
+    let mut lives = Lives { runs: 0, frames: 0, verdict: None };
     for seed in args.run.seed..args.run.seed + args.runs {
-        let mode = if args.real { Mode::Real } else { Mode::Virtual };
-        let lab = Lab::new(args.run.config(mode, seed)?);
-        let result = lifecycle::run(&lab, &life);
-        frames += result.map_err(|error| error.context(format!("seed {seed}")))?;
-        rules = rules.max(lab.finish().evaluated.len());
+        let calls = lives.live(args, seed, &Plan::None)?;
+        for nth in 1..=if args.faults { calls } else { 0 } {
+            lives.live(args, seed, &Plan::Nth(nth))?;
+        }
     }
-    println!("lifecycle: ok runs={} frames={frames} violations=0 rules_evaluated={rules}", args.runs);
+    let rules = lives.verdict.as_ref().map_or(0, |verdict| verdict.evaluated.len());
+    if let Some(path) = &args.run.report {
+        let json = serde_json::to_vec_pretty(&lives.verdict)?;
+        fs::write(path, json).with_context(|| path.display().to_string())?;
+    }
+    println!("lifecycle: ok runs={} frames={} violations=0 rules_evaluated={rules}", lives.runs, lives.frames);
     Ok(())
+}
+
+/// What lives came to so far.
+struct Lives {
+    runs: u64,
+    frames: usize,
+    verdict: Option<Verdict>,
+}
+
+impl Lives {
+    /// One more, with a plan of what fails: how many calls could have failed.
+    fn live(&mut self, args: &LifecycleArgs, seed: u64, plan: &Plan) -> Result<u64> {
+        let mode = if args.real { Mode::Real } else { Mode::Virtual };
+        let transparent = args.transparent && *plan == Plan::None;
+        let life = Lifecycle { drivers: args.sys.clone(), rounds: args.rounds, transparent };
+        let lab = Lab::new(args.run.config(mode, seed)?);
+        let faults = &lab.kernel().faults;
+        faults.plan(plan.clone());
+        self.frames += lifecycle::run(&lab, &life).with_context(|| format!("seed {seed}, {plan:?}"))?;
+        self.runs += 1;
+        let calls = faults.total();
+        let verdict = lab.finish();
+        match &mut self.verdict {
+            Some(all) => all.add(verdict),
+            None => self.verdict = Some(verdict),
+        }
+        Ok(calls)
+    }
 }
 
 fn replays(args: &ReplayArgs) -> Result<()> {

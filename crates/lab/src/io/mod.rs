@@ -39,10 +39,14 @@ use crate::{
 /// How long an unload may be put off.
 const UNLOAD_LIMIT_NS: u64 = 20_000_000_000;
 
+/// Who is told of devices that can be opened from now on, by their Win32 names.
+type OnReady = Arc<dyn Fn(&str) + Send + Sync>;
+
 /// The namespace and what is open.
 #[derive(Default)]
 pub struct Io {
     devices: Mutex<Vec<Arc<Device>>>,
+    on_ready: Mutex<Option<OnReady>>,
     /// Link, without its directory and in lower case, to device name.
     links: Mutex<BTreeMap<String, String>>,
     numbers: AtomicU64,
@@ -103,6 +107,26 @@ impl Io {
         let devices = lock(&self.devices);
         let found = devices.iter().find(|d| d.name().is_some_and(|n| same(n, &device)) && !d.is_deleted());
         found.cloned().ok_or(status::OBJECT_NAME_NOT_FOUND)
+    }
+
+    /// The Win32 names under which devices can be opened.
+    pub fn paths(&self) -> Vec<String> {
+        lock(&self.links).keys().map(|link| format!(r"\\.\{link}")).collect()
+    }
+
+    /// Who is told, on the driver's own thread, that a device has become ready; none from now on.
+    pub fn on_ready(&self, callback: Option<OnReady>) {
+        *lock(&self.on_ready) = callback;
+    }
+
+    /// A device has finished initializing: its driver may go on as it likes, programs may open it.
+    pub(crate) fn ready(&self, device: &Device) {
+        let Some(callback) = lock(&self.on_ready).clone() else { return };
+        let links = lock(&self.links).clone();
+        let name = device.name().unwrap_or_default();
+        for link in links.iter().filter(|(_, target)| same(target, name)).map(|(link, _)| link) {
+            callback(&format!(r"\\.\{link}"));
+        }
     }
 
     /// The devices of a driver, deleted ones with open files included.

@@ -12,12 +12,12 @@ use std::{
     },
 };
 
-use nblease_ndis::sys::{NET_BUFFER_LIST, TcpLargeSendNetBufferListInfo};
-use serde::Serialize;
+use nblease_ndis::sys::{NDIS_NBL_FLAGS_IS_LOOPBACK_PACKET, NET_BUFFER_LIST, TcpLargeSendNetBufferListInfo};
 
 use super::{
     build::Built,
     handed::{Hand, Handed},
+    holds::{AllHolds, Held},
     module::{Module, ModuleState},
     packet::{Maker, Owner, Packet, Phase, State},
     raw::{self, Endless, Nbl},
@@ -26,21 +26,12 @@ use super::{
 use crate::{
     judge::rule,
     kernel::{DriverId, kernel},
-    memory::Span,
+    memory::{PAGE, Span},
     sync::lock,
 };
 
 /// The budget for holding another's packet (V12, V13).
 const BUDGET_NS: u64 = 1_000_000_000;
-
-/// How long filters held NBLs of others.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct HoldStats {
-    /// NBLs that were handed on or back.
-    pub count: u64,
-    /// Longest time.
-    pub max_ns: u64,
-}
 
 /// The packets of a run.
 #[derive(Default)]
@@ -48,7 +39,9 @@ pub struct Ledger {
     packets: Mutex<HashMap<usize, Arc<Packet>>>,
     last_id: AtomicU64,
     last_delivery: AtomicU64,
-    holds: Mutex<HoldStats>,
+    /// The lab's own, by where their data starts.
+    with_data: Mutex<BTreeMap<usize, Arc<Packet>>>,
+    pub(super) holds: AllHolds,
 }
 
 impl Ledger {
@@ -103,6 +96,7 @@ impl Ledger {
             source: 0,
             large_send: 0,
             mdls: Vec::new(),
+            lenders: Mutex::default(),
             state: Mutex::new(State::new(Owner::Lab)),
         }
     }
@@ -111,6 +105,9 @@ impl Ledger {
         packet.locked().owner = owner;
         let packet = Arc::new(packet);
         lock(&self.packets).insert(packet.address.addr(), packet.clone());
+        if let Some(payload) = &packet.payload {
+            lock(&self.with_data).insert(payload.driver().addr(), packet.clone());
+        }
         packet
     }
 
@@ -122,11 +119,42 @@ impl Ledger {
     /// An NBL is freed: its memory closes.
     pub fn forget(&self, packet: &Packet) {
         lock(&self.packets).remove(&packet.address.addr());
+        if let Some(payload) = &packet.payload {
+            lock(&self.with_data).remove(&payload.driver().addr());
+        }
     }
 
-    /// How long filters held the packets of others.
-    pub fn hold_stats(&self) -> HoldStats {
-        *lock(&self.holds)
+    /// The packet of the lab's own whose data lies at a driver's address.
+    pub(super) fn packet_with_data(&self, address: usize) -> Option<Arc<Packet>> {
+        let packets = lock(&self.with_data);
+        let (start, packet) = packets.range(..=address).next_back()?;
+        let bytes = packet.payload.as_ref()?.len().next_multiple_of(PAGE);
+        (address < start + bytes).then(|| packet.clone())
+    }
+
+    /// NBLs of others that the driver's modules hold outside of the callbacks that brought them.
+    pub fn held_by(&self, driver: DriverId) -> Held {
+        let modules = kernel().ndis.modules_of(driver);
+        let mut held = Held::default();
+        for packet in self.held(|handle| modules.contains(&handle)) {
+            match packet.locked().phase {
+                Phase::Indicated | Phase::Returned => held.receives += 1,
+                _ => held.sends += 1,
+            }
+        }
+        held
+    }
+
+    /// NBLs of others that such modules hold outside of the callbacks that brought them, and have not lent to NBLs of
+    /// their own that are on their way.
+    pub fn held(&self, by: impl Fn(usize) -> bool) -> Vec<Arc<Packet>> {
+        let packets: Vec<_> = lock(&self.packets).values().cloned().collect();
+        let is_held = |packet: &Packet| {
+            let state = packet.locked();
+            let Owner::Module(handle) = state.owner else { return false };
+            by(handle) && !packet.is_drivers() && !state.in_call && state.lending.out == 0
+        };
+        packets.into_iter().filter(|packet| is_held(packet)).collect()
     }
 
     fn all(&self) -> Vec<Arc<Packet>> {
@@ -140,7 +168,8 @@ impl Ledger {
         let matches = |packet: &Packet| {
             let state = packet.locked();
             let held = state.owner == Owner::Module(module.handle) && !state.in_call && !packet.is_drivers();
-            held && state.phase == Phase::Sent && packet.oob().cancel_id() == id
+            // What an NBL of the filter's own on its way describes cannot be completed yet.
+            held && state.lending.out == 0 && state.phase == Phase::Sent && packet.oob().cancel_id() == id
         };
         Self::describe(self.all().into_iter().filter(|packet| matches(packet)))
     }
@@ -204,11 +233,17 @@ impl Ledger {
             state.running = running;
             state.delivery = self.last_delivery.fetch_add(1, Ordering::Relaxed) + 1;
             state.since_ns = since_ns;
+            state.lending.held_before_ns = 0;
             let back = matches!(phase, Phase::Completed | Phase::Returned);
             if back && state.sender == Some(module.handle) {
                 state.sender = None;
             }
+            let own = packet.maker == Maker::Driver(module.driver.id);
             packet.note(&mut state, what, module.name());
+            drop(state);
+            if back && own {
+                packet.give_back();
+            }
         }
         let head = Self::link(packets);
         for packet in packets {
@@ -218,11 +253,21 @@ impl Ledger {
     }
 
     /// The callback that brought NBLs returned. Those that the module keeps are held from now on, which it may not
-    /// while it is not Running (V25; V05 where it completed its pause meanwhile).
+    /// while it is not Running (V25; V05 where it completed its pause meanwhile), nor where NDIS looped them back and
+    /// nobody asked for such (V49).
     pub fn settle(module: &Module, packets: &[Arc<Packet>], deliveries: &[u64]) {
+        let loopback_asked_for = kernel().ndis.loopback_asked_for.load(Ordering::SeqCst);
         for (packet, delivery) in packets.iter().zip(deliveries) {
             let mut state = packet.locked();
-            if state.owner != Owner::Module(module.handle) || state.delivery != *delivery {
+            let kept = state.owner == Owner::Module(module.handle) && state.delivery == *delivery;
+            if packet.maker == Maker::Miniport && packet.nbl.nbl_flags() & NDIS_NBL_FLAGS_IS_LOOPBACK_PACKET != 0 {
+                drop(state);
+                packet.check(rule::V49, !kept || loopback_asked_for, || {
+                    format!("{} keeps a receive that NDIS looped back, and nobody asked for such", module.name())
+                });
+                state = packet.locked();
+            }
+            if !kept {
                 continue;
             }
             state.in_call = false;
@@ -281,7 +326,9 @@ impl Ledger {
             return None;
         }
         let phase = state.phase;
-        let held_ns = kernel().clock.unbiased_ns().saturating_sub(state.since_ns);
+        let lending = state.lending;
+        let now_ns = kernel().clock.unbiased_ns();
+        let held_ns = lending.held_before_ns + if lending.out == 0 { now_ns.saturating_sub(state.since_ns) } else { 0 };
         let (running, in_call, delivery) = (state.running, state.in_call, state.delivery);
         let source = if packet.is_drivers() { state.sender.unwrap_or_default() } else { packet.source };
         state.owner = Owner::Lab;
@@ -296,7 +343,13 @@ impl Ledger {
         let handed = Handed { module, function, hand, packet: &packet, phase, running, in_call, source };
         if own {
             handed.judge_own();
+            if matches!(hand, Hand::Send | Hand::Indicate { .. }) {
+                self.borrow_for(module, function, &packet);
+            }
         } else {
+            packet.check(rule::V16, lending.out == 0, || {
+                format!("{function} by {} while a packet that describes its data is on its way", module.name())
+            });
             handed.judge_foreign(lent, delivery);
             self.note_hold(&handed, held_ns);
         }
@@ -305,14 +358,9 @@ impl Ledger {
     }
 
     fn note_hold(&self, handed: &Handed<'_>, held_ns: u64) {
-        let mut holds = lock(&self.holds);
-        holds.count += 1;
-        holds.max_ns = holds.max_ns.max(held_ns);
-        drop(holds);
-        let rule = match handed.phase {
-            Phase::Indicated | Phase::Returned => rule::V13,
-            _ => rule::V12,
-        };
+        let receive = matches!(handed.phase, Phase::Indicated | Phase::Returned);
+        self.holds.note(handed.module.driver.id, receive, held_ns);
+        let rule = if receive { rule::V13 } else { rule::V12 };
         handed.packet.check(rule, held_ns <= BUDGET_NS, || {
             format!("{} held it for {} ms", handed.module.name(), held_ns / 1_000_000)
         });
@@ -354,6 +402,7 @@ impl Ledger {
             }
             packet.note(&mut state, "back (RESOURCES) to", module.name());
             drop(state);
+            packet.give_back();
             packet.open();
         }
     }

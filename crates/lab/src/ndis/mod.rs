@@ -22,19 +22,24 @@ mod attach;
 #[cfg(test)]
 mod breakers;
 pub mod build;
+pub mod checksum;
 mod context;
 mod control;
 mod data;
+mod delivery;
 pub mod driver;
 pub mod frame;
 #[cfg(test)]
 mod function_tests;
 mod handed;
+pub mod headers;
+mod holds;
 mod ledger;
 mod lent;
 mod miniport;
 mod module;
 mod objects;
+pub mod offload;
 mod oid;
 mod packet;
 mod pnp;
@@ -45,6 +50,7 @@ mod receive;
 mod rwlock;
 mod send;
 mod services;
+mod sharing;
 mod snapshot;
 mod status;
 #[cfg(test)]
@@ -57,18 +63,20 @@ use std::{
     collections::{BTreeMap, HashMap},
     sync::{
         Arc, Mutex, PoisonError, RwLock,
-        atomic::{AtomicU32, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering},
     },
 };
 
 use nblease_ndis::sys::{NDIS_HANDLE, NDIS_OBJECT_HEADER};
 
 pub use adapter::{Adapter, AdapterConfig, Event, FrameCounts};
+pub use delivery::Fate;
 pub use driver::Inf;
 pub use frame::{Arrived, Frame, Layout, Oob, Piece, RecvNbl, SendNbl};
-pub use ledger::HoldStats;
+pub use holds::{Held, HoldStats, Holds};
 pub use miniport::{MiniportPace, OidAnswer};
 pub use module::ModuleState;
+pub use offload::Offloads;
 pub use oid::{OidKind, OidReply};
 pub use protocol::ProtocolPace;
 
@@ -115,6 +123,7 @@ pub struct Ndis {
     adapters: Mutex<Vec<Arc<Adapter>>>,
     modules: RwLock<HashMap<usize, Arc<Module>>>,
     infs: Mutex<BTreeMap<DriverId, Inf>>,
+    loopback_asked_for: AtomicBool,
     pub(crate) ledger: Ledger,
     pub(crate) objects: Objects,
     pub(crate) flights: oid::Flights,
@@ -130,6 +139,7 @@ impl Default for Ndis {
             adapters: Mutex::default(),
             modules: RwLock::default(),
             infs: Mutex::default(),
+            loopback_asked_for: AtomicBool::new(false),
             ledger: Ledger::default(),
             objects: Objects::default(),
             flights: oid::Flights::default(),
@@ -153,9 +163,30 @@ impl Ndis {
         lock(&self.infs).insert(driver, inf);
     }
 
+    /// Says that a program asked for looped-back receives: filters may keep them (V49).
+    pub fn loopback_is_asked_for(&self) {
+        self.loopback_asked_for.store(true, Ordering::SeqCst);
+    }
+
     /// How long filters held the packets of others.
     pub fn hold_stats(&self) -> HoldStats {
-        self.ledger.hold_stats()
+        self.ledger.holds.sum()
+    }
+
+    /// How long one driver held the packets of others.
+    pub fn holds_of(&self, driver: DriverId) -> Holds {
+        self.ledger.holds.of(driver)
+    }
+
+    /// Forgets how long packets were held so far.
+    pub fn reset_holds(&self) {
+        self.ledger.holds.reset();
+    }
+
+    /// Packets of others that a driver holds now, outside of the callbacks that brought them. What it has lent to
+    /// packets of its own that are on their way is not held.
+    pub fn held_by(&self, driver: DriverId) -> Held {
+        self.ledger.held_by(driver)
     }
 
     /// A handle that means something to NDIS alone: no address, so that looking behind it faults.

@@ -4,6 +4,7 @@ pub mod capture;
 pub mod lifecycle;
 pub mod live;
 pub mod replay;
+mod stranger;
 pub mod traffic;
 
 use crate::{clock::Mode, kernel::kernel};

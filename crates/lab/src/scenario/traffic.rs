@@ -3,8 +3,8 @@
 use std::sync::{Arc, Mutex};
 
 use nblease_ndis::sys::{
-    NDIS_NBL_FLAGS_RECV_READ_ONLY, NDIS_NBL_FLAGS_SEND_READ_ONLY, NDIS_RECEIVE_FLAGS_RESOURCES,
-    TcpLargeSendNetBufferListInfo,
+    NDIS_NBL_FLAGS_IS_LOOPBACK_PACKET, NDIS_NBL_FLAGS_RECV_READ_ONLY, NDIS_NBL_FLAGS_SEND_READ_ONLY,
+    NDIS_RECEIVE_FLAGS_RESOURCES, TcpLargeSendNetBufferListInfo,
 };
 use rand::{Rng as _, rngs::SmallRng};
 
@@ -198,7 +198,12 @@ pub fn receive_some(adapter: &Arc<Adapter>, ends: &Ends, thread: u8) -> bool {
 }
 
 fn a_receive(rng: &mut SmallRng, thread: u8) -> RecvNbl {
-    let nbl_flags = if rng.random_bool(0.1) { NDIS_NBL_FLAGS_RECV_READ_ONLY } else { 0 };
+    let nbl_flags = match rng.random_range(0..10) {
+        0 => NDIS_NBL_FLAGS_RECV_READ_ONLY,
+        // A send that NDIS loops back.
+        1 => NDIS_NBL_FLAGS_IS_LOOPBACK_PACKET,
+        _ => 0,
+    };
     RecvNbl { frame: Frame::new(frame(rng, thread)), oob: oob(rng), nbl_flags }
 }
 

@@ -185,6 +185,7 @@ pub(crate) unsafe extern "win64" fn finish_initializing(globals: *mut WDF_DRIVER
     enter!("WdfControlFinishInitializing", globals);
     let io = state().device("WdfControlFinishInitializing", device.addr()).io.clone();
     io.finish_initializing();
+    kernel().io.ready(&io);
 }
 
 /// WdfDeviceConfigureRequestDispatching, before WdfControlFinishInitializing.
