@@ -1,15 +1,16 @@
 #!/usr/bin/env python3
-"""Generates include/ntddk_ndis_abi.h from the ABI facts (crates/ndis/abi/*.tsv).
+"""Generates include/*_abi.h from the ABI facts (crates/ndis/abi/*.tsv).
 
-The header declares enough of wdm.h and ndis.h to compile an NDIS light filter in C, with nothing but clang:
+The headers declare enough of wdm.h and ndis.h (ntddk_ndis_abi.h) and of wdf.h (kmdf_abi.h) to compile an NDIS light
+filter with a control device in C, with nothing but clang:
 
     clang-19 --target=x86_64-pc-windows-msvc -ffreestanding -Iinclude -c passthru.c
 
-It comes from the facts alone, so a filter built on it shares no declaration with the bindings in crates/ndis: where the
-two disagree, one of them is wrong. The layout of each struct is asserted when the header is compiled.
+They come from the facts alone, so a filter built on them shares no declaration with the bindings in crates/ndis: where the
+two disagree, one of them is wrong. The layout of each struct is asserted when a header is compiled.
 
-    gen_header.py            writes the header
-    gen_header.py --check    fails if the header is not what would be written
+    gen_header.py            writes the headers
+    gen_header.py --check    fails if a header is not what would be written
 """
 
 import re
@@ -19,7 +20,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 FACTS = HERE.parents[1] / "crates" / "ndis" / "abi"
-HEADER = HERE / "include" / "ntddk_ndis_abi.h"
+INCLUDE = HERE / "include"
 
 # The scalars of the facts' types: C type, size.
 SCALARS = {
@@ -153,8 +154,6 @@ class Facts:
     def __init__(self):
         self.layouts, self.trees = {}, {}
         for name, path, offset, size, align, c_type in rows("structs.tsv"):
-            if is_kmdf(name):
-                continue
             if not path:
                 self.layouts[name] = (int(size), int(align))
                 self.trees[name] = Node()
@@ -168,12 +167,10 @@ class Facts:
                 node.bits = (int(offset) * 8 + int(low), int(offset) * 8 + int(high))
         self.enums = {}
         for enum, name, value in rows("enums.tsv"):
-            if not enum.startswith("WDF"):
-                self.enums.setdefault(enum, []).append((name, int(value)))
+            self.enums.setdefault(enum, []).append((name, int(value)))
         self.callbacks = {
             name: re.sub(r"\s*__attribute__.*", "", prototype)
             for name, prototype in rows("callbacks.tsv")
-            if not is_kmdf(name)
         }
         self.functions = {
             name: re.sub(r"\s*__attribute__.*", "", prototype)
@@ -181,7 +178,7 @@ class Facts:
             if kind == "export" and not is_kmdf(name)
         }
         self.constants = [(name, int(value, 16)) for name, value in rows("constants.tsv")]
-        self.opaque_pointers, self.opaque_structs = set(), set()
+        self.opaque_pointers, self.opaque_structs, self.handles = set(), set(), set()
 
     def resolve(self, c_type):
         """A type of the facts as this header's (type, array suffix, size, alignment); None if it is not described."""
@@ -207,6 +204,11 @@ class Facts:
         if name in self.enums or name in OTHER_ENUMS:
             return name, "", 4, 4
         if name in POINTERS or name.endswith("_HANDLER") and name in self.callbacks:
+            return name, "", 8, 8
+        if name.startswith("PFN_") and name in self.callbacks:
+            return name, "", 8, 8
+        if re.fullmatch(r"WDF[A-Z]+", name):
+            self.handles.add(name)
             return name, "", 8, 8
         if re.match(r"P[A-Z]", name):
             if name[1:] not in SCALARS and name[1:] not in self.layouts and name[1:] not in SMALL_STRUCTS:
@@ -376,24 +378,47 @@ def number(name, value):
     return f"0x{value:x}" if value >> 32 == 0 else f"0x{value:x}ULL"
 
 
-def function_types(facts):
-    prototypes, aliases, pointers = [], [], []
+def function_types(facts, kmdf=False):
+    prototypes, aliases, pointers, functions = [], [], [], []
+    unknown = set()
     for name, prototype in facts.callbacks.items():
-        if prototype.endswith(("(*)", "*")):
-            pointers.append(f"typedef {prototype.removesuffix('(*)').removesuffix('*').strip()} *{name};")
+        if is_kmdf(name) != kmdf:
+            continue
+        if match := re.fullmatch(r"(.*?) \(\*\)(\(.*\))", prototype):
+            if declared := declaration(facts, match[1] + match[2]):
+                functions.append(f"typedef {declared[0]} (*{name})({declared[1]});")
+        elif prototype.endswith(("(*)", "*")):
+            target = prototype.removesuffix("(*)").removesuffix("*").strip()
+            pointers.append(f"typedef {'void' if target in unknown else target} *{name};")
             continue
         if prototype.endswith(")"):
-            result, parameters = declaration(facts, prototype)
-            prototypes.append(f"typedef {result} {name}({parameters});")
+            if not (declared := declaration(facts, prototype)):
+                unknown.add(name)
+                continue
+            prototypes.append(f"typedef {declared[0]} {name}({declared[1]});")
         else:
             aliases.append(f"typedef {prototype} {name};")
-        pointers.append(f"typedef {name} *P{name};")
-    return prototypes + aliases + pointers
+        if not kmdf:
+            pointers.append(f"typedef {name} *P{name};")
+    return prototypes + aliases + pointers + functions
+
+
+def enumerations(facts, kmdf):
+    for enum, values in facts.enums.items():
+        if is_kmdf(enum) == kmdf:
+            yield f"typedef enum _{enum} {{"
+            yield from indent(f"{name} = {value}," for name, value in values)
+            yield f"}} {enum};"
+
+
+def structs_of(facts, kmdf):
+    names = [name for name in ordered(facts) if is_kmdf(name) == kmdf]
+    return [line for name in names for line in [*struct(facts, name), ""]]
 
 
 def generate():
     facts = Facts()
-    structs = [line for name in ordered(facts) for line in [*struct(facts, name), ""]]
+    structs = structs_of(facts, kmdf=False)
     callbacks = function_types(facts)
     functions = []
     for name, prototype in facts.functions.items():
@@ -411,11 +436,10 @@ def generate():
     ]
     out += [f"typedef {c} {name};" for name, (c, _) in SCALARS.items() if name != "void" and not name.startswith("unsigned")]
     out += ["", "/* Enumerations. */"]
-    for enum, values in facts.enums.items():
-        out += [f"typedef enum _{enum} {{", *indent(f"{name} = {value}," for name, value in values), f"}} {enum};"]
+    out += enumerations(facts, kmdf=False)
     out += [f"typedef int {enum};" for enum in OTHER_ENUMS]
     out += ["", "/* Structs by name, and pointers. */"]
-    for name in [*SMALL_STRUCTS, *facts.layouts]:
+    for name in [*SMALL_STRUCTS, *(name for name in facts.layouts if not is_kmdf(name))]:
         out.append(f"typedef struct _{name} {name}, *P{name};")
     out += [f"typedef {name} {alias}, *P{alias};" for alias, name in ALIASES.items()]
     out += [f"typedef {target}{name};" for name, target in POINTERS.items()]
@@ -431,16 +455,60 @@ def generate():
     return "\n".join(out) + "\n"
 
 
+def generate_kmdf():
+    facts = Facts()
+    # What the other header has is not declared anew.
+    structs_of(facts, kmdf=False)
+    function_types(facts)
+    known = facts.opaque_pointers | facts.opaque_structs
+    structs = structs_of(facts, kmdf=True)
+    types = function_types(facts, kmdf=True)
+    functions = []
+    for index_name, index in facts.enums["WDFFUNCENUM"]:
+        name = index_name.removesuffix("TableIndex")
+        pointer = f"PFN_{name.upper()}"
+        if any(f" (*{pointer})(" in line for line in types):
+            call = f"(({pointer})WdfFunctions[{index}])(WdfDriverGlobals, ##__VA_ARGS__)"
+            functions.append(f"#define {name}(...) {call}")
+    out = [
+        "/* Generated by gen_header.py from crates/ndis/abi: do not edit.",
+        " *",
+        " * wdf.h as far as the ABI facts describe it, for KMDF 1.33 on x86-64. Functions go through the table that binding",
+        " * hands out; `WdfFunctions` and `WdfDriverGlobals` are the including file's. */",
+        "#pragma once",
+        '#include "ntddk_ndis_abi.h"',
+        "",
+        "/* Enumerations. */",
+        *enumerations(facts, kmdf=True),
+        "",
+        "/* Handles, structs by name, and pointers. */",
+        *(f"typedef struct {name}__ *{name};" for name in sorted(facts.handles)),
+        *(f"typedef struct _{name} {name}, *P{name};" for name in facts.layouts if is_kmdf(name)),
+        *(f"typedef struct _{name} {name};" for name in sorted(facts.opaque_structs - known)),
+        *(f"typedef void *{name};" for name in sorted(facts.opaque_pointers - known)),
+        "",
+        "/* Function types. */",
+        *types,
+        "",
+        "/* Structs. */",
+        *structs,
+        "/* Functions. */",
+        *functions,
+    ]
+    return "\n".join(out) + "\n"
+
+
 def main():
-    header = generate()
-    if sys.argv[1:] == ["--check"]:
-        if not HEADER.exists() or HEADER.read_text() != header:
-            sys.exit(f"{HEADER} is not what {Path(__file__).name} generates: run it")
-    elif not sys.argv[1:]:
-        HEADER.parent.mkdir(exist_ok=True)
-        HEADER.write_text(header)
-    else:
+    headers = {"ntddk_ndis_abi.h": generate(), "kmdf_abi.h": generate_kmdf()}
+    if sys.argv[1:] not in ([], ["--check"]):
         sys.exit(__doc__)
+    for name, text in headers.items():
+        path = INCLUDE / name
+        if not sys.argv[1:]:
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(text)
+        elif not path.exists() or path.read_text() != text:
+            sys.exit(f"{path} is not what {Path(__file__).name} generates: run it")
 
 
 if __name__ == "__main__":

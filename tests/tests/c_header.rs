@@ -1,4 +1,4 @@
-//! The header of the filters in C is what the ABI facts give, and says so of itself when compiled.
+//! The headers of the filters in C are what the ABI facts give, and say so of themselves when compiled.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -15,16 +15,18 @@ fn run(command: &mut Command) {
 }
 
 #[test]
-fn the_header_is_what_the_facts_give() {
+fn the_headers_are_what_the_facts_give() {
     run(Command::new("python3").arg(filters().join("gen_header.py")).arg("--check"));
 }
 
-/// The header asserts the size of each struct and the offset of each field.
+/// The headers assert the size of each struct and the offset of each field.
 #[test]
-fn the_header_lays_structs_out_as_the_facts_say() {
-    run(Command::new("clang-19")
-        .args(["--target=x86_64-pc-windows-msvc", "-ffreestanding", "-fsyntax-only"])
-        .args(["-Wall", "-Wextra", "-Werror", "-x", "c"])
-        .arg(filters().join("include/ntddk_ndis_abi.h"))
-        .arg("-Wno-pragma-once-outside-header"));
+fn the_headers_lay_structs_out_as_the_facts_say() {
+    for header in ["ntddk_ndis_abi.h", "kmdf_abi.h"] {
+        run(Command::new("clang-19")
+            .args(["--target=x86_64-pc-windows-msvc", "-ffreestanding", "-fsyntax-only"])
+            .args(["-Wall", "-Wextra", "-Werror", "-x", "c"])
+            .arg(filters().join("include").join(header))
+            .arg("-Wno-pragma-once-outside-header"));
+    }
 }
