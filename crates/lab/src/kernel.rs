@@ -31,7 +31,7 @@ static CURRENT: AtomicPtr<Kernel> = AtomicPtr::new(std::ptr::null_mut());
 pub struct DriverId(pub usize);
 
 /// Where a driver's image lies and what it is called.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct DriverInfo {
     /// File name.
     pub name: String,
@@ -45,6 +45,10 @@ pub struct DriverInfo {
     pub sections: Vec<Section>,
     /// (offset in the image, symbol), ascending; from the map file, may be empty.
     pub symbols: Vec<(usize, String)>,
+    /// Offset and bytes of the table by which exceptions are unwound (`.pdata`).
+    pub functions: (usize, usize),
+    /// Imports that the lab lacks, `DLL!function`: calling one ends the run.
+    pub lacking: Vec<String>,
 }
 
 /// The kernel of a run.

@@ -28,6 +28,7 @@ pub mod memory;
 pub mod ndis;
 pub mod nt;
 pub mod pe;
+mod processor;
 pub mod registry;
 pub mod scenario;
 pub mod sched;

@@ -13,6 +13,7 @@ use crate::{
     cpu_time, fault,
     judge::{Rule, rule},
     kernel::{DriverId, kernel},
+    processor,
 };
 
 /// IRQL of ordinary threads.
@@ -184,6 +185,7 @@ pub fn last_calls() -> Vec<String> {
 /// this processor's IRQL to fall are run.
 pub fn call_driver<R>(driver: DriverId, what: &'static str, irql: u8, f: impl FnOnce() -> R) -> R {
     fault::prepare_thread();
+    processor::prepare_thread();
     let before = IRQL.replace(irql);
     let stack_at_entry = std::ptr::from_ref(&before).addr();
     let locks_at_entry = LOCKS.with_borrow(Vec::len);

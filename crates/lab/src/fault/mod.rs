@@ -6,7 +6,7 @@
 //! ends the process: a report never hangs.
 
 pub mod report;
-mod signals;
+pub(crate) mod signals;
 mod slow;
 #[cfg(test)]
 mod slow_tests;

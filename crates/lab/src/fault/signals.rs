@@ -2,6 +2,7 @@
 
 use std::{mem::MaybeUninit, ptr, sync::OnceLock};
 
+use iced_x86::Register;
 use libc::{c_int, c_void, siginfo_t};
 
 use super::{
@@ -10,6 +11,7 @@ use super::{
 };
 use crate::{
     kernel::{driver_instruction, kernel},
+    processor::emulate,
     thread,
 };
 
@@ -55,6 +57,11 @@ impl Registers<'_> {
         self.context.uc_mcontext.gregs[register.cast_unsigned() as usize]
     }
 
+    /// Sets one of `libc::REG_*`.
+    pub fn set(&mut self, register: c_int, value: u64) {
+        self.context.uc_mcontext.gregs[register.cast_unsigned() as usize] = value.cast_signed();
+    }
+
     fn address(&self, register: c_int) -> usize {
         self.get(register).cast_unsigned() as usize
     }
@@ -79,10 +86,16 @@ extern "C" fn handle(signal: c_int, info: *mut siginfo_t, context: *mut c_void) 
     let info = unsafe { &*info };
     let mut registers = Registers { context };
     match signal {
-        libc::SIGTRAP if slow::stepped(&mut registers) => {}
+        libc::SIGTRAP if stepped(&mut registers) => {}
         libc::SIGSEGV | libc::SIGBUS => on_memory_fault(signal, info, &mut registers),
         _ => on_other_fault(signal, &registers),
     }
+}
+
+/// A trap: whether it ended a step, of slow mode or of an emulated read.
+fn stepped(registers: &mut Registers<'_>) -> bool {
+    let counted = slow::stepped(registers);
+    emulate::stepped(registers) || counted
 }
 
 fn on_memory_fault(signal: c_int, info: &siginfo_t, registers: &mut Registers<'_>) {
@@ -99,6 +112,9 @@ fn on_memory_fault(signal: c_int, info: &siginfo_t, registers: &mut Registers<'_
     if has_address && slow::faulted(address, how, registers) {
         return;
     }
+    if is_the_drivers(registers) && emulate::emulated(has_address.then_some(address), how, registers) {
+        return;
+    }
     if !is_the_drivers(registers) {
         return give_back(signal);
     }
@@ -107,10 +123,7 @@ fn on_memory_fault(signal: c_int, info: &siginfo_t, registers: &mut Registers<'_
         let stack = registers.address(libc::REG_RSP);
         BadTouch::by_instruction(address, how, registers.instruction(), stack).report();
     }
-    let what = match driver_instruction(registers.instruction()) {
-        Some([0xcd, 0x29, ..]) => format!("fast fail {:#x}", registers.get(libc::REG_RCX)),
-        _ => "general protection fault (a privileged instruction or a wild address)".to_owned(),
-    };
+    let what = emulate::refusal(registers);
     kernel().judge.bug_check(format!("{what} at {}", kernel().describe_address(registers.instruction())));
 }
 
@@ -147,4 +160,27 @@ fn begin_report() {
     unsafe { libc::signal(libc::SIGALRM, libc::SIG_DFL) };
     // SAFETY: sets a timer of this process.
     unsafe { libc::alarm(REPORT_SECONDS) };
+}
+
+/// The index (`libc::REG_*`) of a general register, whatever part of it is named; none for other registers.
+pub fn index_of(register: Register) -> Option<c_int> {
+    Some(match register.full_register() {
+        Register::RAX => libc::REG_RAX,
+        Register::RBX => libc::REG_RBX,
+        Register::RCX => libc::REG_RCX,
+        Register::RDX => libc::REG_RDX,
+        Register::RSI => libc::REG_RSI,
+        Register::RDI => libc::REG_RDI,
+        Register::RBP => libc::REG_RBP,
+        Register::RSP => libc::REG_RSP,
+        Register::R8 => libc::REG_R8,
+        Register::R9 => libc::REG_R9,
+        Register::R10 => libc::REG_R10,
+        Register::R11 => libc::REG_R11,
+        Register::R12 => libc::REG_R12,
+        Register::R13 => libc::REG_R13,
+        Register::R14 => libc::REG_R14,
+        Register::R15 => libc::REG_R15,
+        _ => return None,
+    })
 }

@@ -14,7 +14,10 @@ use std::{
 
 use iced_x86::{Decoder, DecoderOptions, Instruction, InstructionInfoFactory, OpAccess, Register};
 
-use super::{report::How, signals::Registers};
+use super::{
+    report::How,
+    signals::{Registers, index_of},
+};
 use crate::{
     kernel::{driver_instruction, kernel},
     memory::{
@@ -136,27 +139,11 @@ fn accesses(instruction: &Instruction, registers: &Registers<'_>) -> Vec<MemoryA
 
 /// A register's value when the instruction faulted.
 fn value(register: Register, registers: &Registers<'_>) -> Option<u64> {
-    let index = match register.full_register() {
-        Register::RAX => libc::REG_RAX,
-        Register::RBX => libc::REG_RBX,
-        Register::RCX => libc::REG_RCX,
-        Register::RDX => libc::REG_RDX,
-        Register::RSI => libc::REG_RSI,
-        Register::RDI => libc::REG_RDI,
-        Register::RBP => libc::REG_RBP,
-        Register::RSP => libc::REG_RSP,
-        Register::R8 => libc::REG_R8,
-        Register::R9 => libc::REG_R9,
-        Register::R10 => libc::REG_R10,
-        Register::R11 => libc::REG_R11,
-        Register::R12 => libc::REG_R12,
-        Register::R13 => libc::REG_R13,
-        Register::R14 => libc::REG_R14,
-        Register::R15 => libc::REG_R15,
-        // Segments but fs and gs start at 0 in 64-bit code; a driver has no business with those two.
-        _ if register.is_segment_register() => return Some(0),
-        _ => return None,
-    };
+    if register.is_segment_register() {
+        // Segments but fs and gs start at 0 in 64-bit code; what lies behind those two is no span.
+        return Some(0);
+    }
+    let index = index_of(register)?;
     let whole = registers.get(index).cast_unsigned();
     Some(match register.size() {
         8 => whole,

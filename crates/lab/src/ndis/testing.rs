@@ -119,14 +119,7 @@ pub fn characteristics() -> NDIS_FILTER_DRIVER_CHARACTERISTICS {
 
 /// A driver of this name, as the kernel knows it.
 pub fn driver(name: &str) -> DriverId {
-    kernel().add_driver(DriverInfo {
-        name: name.to_owned(),
-        base: 0,
-        size: 0,
-        entry: 0,
-        sections: Vec::new(),
-        symbols: Vec::new(),
-    })
+    kernel().add_driver(DriverInfo { name: name.to_owned(), ..DriverInfo::default() })
 }
 
 /// Runs `f` as code of the driver.

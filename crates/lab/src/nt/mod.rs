@@ -27,6 +27,7 @@ mod system;
 mod tests;
 mod time;
 mod timer;
+pub(crate) mod version;
 mod work_item;
 
 /// IRQL of the functions that may be called at any.

@@ -33,7 +33,7 @@ macro_rules! nt {
 }
 
 fn export<F: Copy>(name: &str) -> F {
-    let address = dlls::find("ntoskrnl.exe", name).unwrap().address;
+    let address = dlls::find("ntoskrnl.exe", name).unwrap().expect(name).address;
     // SAFETY: `F` is the type of the function of that name: the lists of exports pin it.
     unsafe { std::mem::transmute_copy::<*const (), F>(&address) }
 }

@@ -1,30 +1,35 @@
 //! The DLLs that a driver may import from, and what each exports.
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Result, ensure};
 
 use super::exports::Export;
 
-/// The lists of a DLL's exports; the name compares without case, as in Windows.
-///
-/// V37: no import outside this list of DLLs.
-fn exports_of(dll: &str) -> Option<Vec<&'static [Export]>> {
+/// The lists of a DLL's exports; the name compares without case, as in Windows. None: the lab has nothing of that DLL.
+fn exports_of(dll: &str) -> Vec<&'static [Export]> {
     match dll.to_ascii_lowercase().as_str() {
-        "ntoskrnl.exe" => Some(crate::nt::exports()),
-        "ndis.sys" => Some(crate::ndis::exports()),
-        "wdfldr.sys" => Some(vec![crate::wdf::EXPORTS]),
-        _ => None,
+        // Of the HAL's functions many moved to the kernel; drivers find them under either name.
+        "ntoskrnl.exe" | "hal.dll" => crate::nt::exports(),
+        "ndis.sys" => crate::ndis::exports(),
+        "wdfldr.sys" => vec![crate::wdf::EXPORTS],
+        _ => Vec::new(),
     }
 }
 
-/// What an import is bound to. An import that the lab lacks is an error that names it.
-pub fn find(dll: &str, function: &str) -> Result<&'static Export> {
-    let Some(lists) = exports_of(dll) else {
-        bail!("{dll}!{function}: a light filter may not import from this DLL (V37)");
-    };
-    let mut exports = lists.into_iter().flatten();
-    exports
-        .find(|export| export.name == function)
-        .with_context(|| format!("{dll}!{function}: the lab lacks this import"))
+/// What an import is bound to; none where the lab lacks it.
+///
+/// # Errors
+/// A DLL that is not the kernel's: Windows does not load such a driver (V37).
+pub fn find(dll: &str, function: &str) -> Result<Option<&'static Export>> {
+    ensure!(is_kernels(dll), "{dll}!{function}: a light filter may not import from this DLL (V37)");
+    Ok(exports_of(dll).into_iter().flatten().find(|export| export.name == function))
+}
+
+/// Whether kernel-mode images may import from it: other drivers, the kernel, and the few of its parts called `.dll`.
+fn is_kernels(dll: &str) -> bool {
+    let dll = dll.to_ascii_lowercase();
+    let parts = ["hal.dll", "kdcom.dll", "bootvid.dll", "ci.dll"];
+    let extension = dll.rsplit_once('.').map_or("", |(_, extension)| extension);
+    matches!(extension, "sys" | "exe") || parts.contains(&dll.as_str()) || dll.starts_with("ext-ms-")
 }
 
 /// What `MmGetSystemRoutineAddress` finds: exports of the kernel alone.

@@ -4,6 +4,7 @@
 use anyhow::{Context as _, Result, bail, ensure};
 use goblin::pe::{header::Header, section_table::SectionTable};
 
+use super::load_config::LoadConfig;
 use crate::memory::PAGE;
 
 /// Larger images are refused; a driver has a few hundred kilobytes.
@@ -65,6 +66,10 @@ pub struct Image {
     pub relocations: Vec<usize>,
     /// What to bind.
     pub imports: Vec<Import>,
+    /// Offset and bytes of the table of functions (`.pdata`), by which exceptions are unwound.
+    pub functions: (usize, usize),
+    /// What the load configuration asks the loader to fill.
+    pub load_config: LoadConfig,
 }
 
 impl Image {
@@ -92,13 +97,20 @@ impl Image {
         };
         let (imports_at, imports_len) = directory(directories.get_import_table());
         let (relocations_at, relocations_len) = directory(directories.get_base_relocation_table());
+        let functions = directory(directories.get_exception_table());
+        ensure!(
+            functions.0.saturating_add(functions.1) <= bytes.len(),
+            "the table of functions lies outside the image"
+        );
+        let (config_at, config_len) = directory(directories.get_load_config_table());
+        let load_config = LoadConfig::read(&bytes, config_at, config_len, fields.image_base);
         let reader = Reader { bytes: &bytes };
         let imports = if imports_len == 0 { Vec::new() } else { reader.imports(imports_at)? };
         let relocations = reader.relocations(relocations_at, relocations_len)?;
         let entry = optional.standard_fields.address_of_entry_point as usize;
         let in_code = sections.iter().any(|s| s.executable && (s.start..s.start + s.len).contains(&entry));
         ensure!(in_code, "the entry point {entry:#x} lies in no executable section");
-        Ok(Self { base: fields.image_base, entry, sections, relocations, imports, bytes })
+        Ok(Self { base: fields.image_base, entry, sections, relocations, imports, functions, load_config, bytes })
     }
 }
 

@@ -4,6 +4,7 @@
 use std::{fs, path::Path};
 
 use anyhow::{Context as _, Result};
+use rand::Rng as _;
 
 use super::{
     dlls,
@@ -20,10 +21,11 @@ use crate::{
 /// Closed bytes before and after an image.
 const GUARD: usize = 16 * PAGE;
 
-/// Loads the driver in a file: maps it and registers it with the kernel. Its entry is not called.
+/// Loads the driver in a file: maps it and registers it with the kernel. Its entry is not called. Imports that the lab
+/// lacks are listed in its [`DriverInfo`]; the run ends when one is called.
 ///
 /// # Errors
-/// Where the file is no driver, or imports what the lab lacks.
+/// Where the file is no driver, or imports from a DLL that is not the kernel's.
 pub fn load(path: &Path) -> Result<DriverId> {
     let name = path.file_name().map_or_else(|| "driver".into(), |name| name.to_string_lossy().into_owned());
     let file = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
@@ -44,11 +46,20 @@ pub fn load_bytes(name: &str, file: &[u8], symbols: Vec<(usize, String)>) -> Res
 
     let mut thunks_code = vec![0xcc; thunks_len];
     let mut thunks = Thunks::new(&mut thunks_code, thunks_at.expose_provenance());
+    let mut lacking = Vec::new();
     for import in &image.imports {
-        let address = thunks.bind(dlls::find(&import.dll, &import.function)?) as u64;
-        write_u64(&mut image.bytes, import.slot, address)?;
+        let address = if let Some(export) = dlls::find(&import.dll, &import.function)? {
+            thunks.bind(export)
+        } else {
+            let import = format!("{}!{}", import.dll, import.function);
+            let address = thunks.bind_lacking(&import);
+            lacking.push(import);
+            address
+        };
+        write_u64(&mut image.bytes, import.slot, address as u64)?;
     }
     relocate(&mut image, base.expose_provenance() as u64)?;
+    image.load_config.fill(&mut image.bytes, kernel().rng().random());
 
     fill(base, &image.bytes);
     fill(thunks_at, &thunks_code);
@@ -57,7 +68,11 @@ pub fn load_bytes(name: &str, file: &[u8], symbols: Vec<(usize, String)>) -> Res
     }
     protect(base, size, &image.sections);
     let (base, entry) = (base.addr(), base.addr() + image.entry);
-    let info = DriverInfo { name: name.to_owned(), base, size, entry, sections: image.sections, symbols };
+    if !lacking.is_empty() {
+        eprintln!("{name} imports what the lab lacks, which ends the run when it is called: {}", lacking.join(", "));
+    }
+    let (functions, sections) = (image.functions, image.sections);
+    let info = DriverInfo { name: name.to_owned(), base, size, entry, sections, symbols, functions, lacking };
     Ok(kernel().add_driver(info))
 }
 

@@ -5,7 +5,7 @@ use crate::{
     kernel::{Kernel, one_at_a_time},
     nt::driver,
     pe::sample::Sample,
-    testing::TestDriver,
+    testing::{TestDriver, report_of},
 };
 
 const STATUS_UNSUCCESSFUL: i32 = 0xc000_0001_u32.cast_signed();
@@ -112,15 +112,35 @@ fn a_failed_entry_that_leaks_breaks_v35_with_the_place() {
     assert!(history[0].contains("sample.sys+0x10") && history[0].contains("(entry+"), "{history:?}");
 }
 
+// Calls the first import.
+code!(calls, "lea rax, [rip + lab_test_calls]", "sub rsp, 40", "call [rax + 0x1000]", "add rsp, 40", "ret");
+
 #[test]
-fn an_import_that_is_lacking_is_named() {
+fn an_import_that_is_lacking_is_listed() {
     let _serial = one_at_a_time();
     Kernel::install(Mode::Virtual, 1);
-    let refusal = |sample: &Sample| format!("{:#}", load_bytes("x", &sample.file(), Vec::new()).unwrap_err());
-    let unknown = Sample { imports: vec!["KeGetCurrentIrql", "KeDoTheImpossible"], ..Sample::default() };
-    assert_eq!(refusal(&unknown), "ntoskrnl.exe!KeDoTheImpossible: the lab lacks this import");
-    let foreign = Sample { imports: vec!["CreateFileW"], dll: "KERNEL32.dll", ..Sample::default() };
-    assert!(refusal(&foreign).starts_with("KERNEL32.dll!CreateFileW: a light filter may not import"));
+    let lacking = |dll, imports: &[&'static str]| {
+        let sample = Sample { imports: imports.to_vec(), dll, ..Sample::default() };
+        let id = load_bytes("x", &sample.file(), Vec::new()).map_err(|error| format!("{error:#}"))?;
+        Ok(kernel().driver(id).unwrap().lacking.clone())
+    };
+    let expected: Result<_, String> = Ok(vec!["ntoskrnl.exe!KeDoTheImpossible".to_owned()]);
+    assert_eq!(lacking("ntoskrnl.exe", &["KeGetCurrentIrql", "KeDoTheImpossible"]), expected);
+    assert_eq!(lacking("fwpkclnt.sys", &["FwpsX"]), Ok(vec!["fwpkclnt.sys!FwpsX".to_owned()]));
+    assert_eq!(lacking("HAL.dll", &["KeGetCurrentIrql"]), Ok(Vec::new()));
+    let refusal = lacking("KERNEL32.dll", &["CreateFileW"]).unwrap_err();
+    assert!(refusal.starts_with("KERNEL32.dll!CreateFileW: a light filter may not import"));
+}
+
+#[test]
+fn a_call_of_a_lacking_import_ends_the_run_and_names_it() {
+    let report = report_of("pe::load::tests::a_call_of_a_lacking_import_ends_the_run_and_names_it", || {
+        Kernel::install(Mode::Virtual, 1);
+        TestDriver::load(calls(), &["KeDoTheImpossible"]).call([0, 0, 0]);
+    });
+    let expected =
+        "BUGCHECK: ntoskrnl.exe!KeDoTheImpossible was called from sample.sys+0x1011: the lab lacks this import";
+    assert!(report.contains(expected), "{report}");
 }
 
 #[test]

@@ -4,6 +4,7 @@ pub mod dlls;
 pub mod exports;
 pub mod image;
 mod load;
+mod load_config;
 #[cfg(test)]
 pub(crate) mod sample;
 mod symbols;

@@ -4,16 +4,16 @@
 //! that the depth of the stack at each call is known (V42). A thunk uses `r11` alone, which a call may change.
 
 use super::exports::{Binding, Export};
-use crate::thread;
+use crate::{kernel::kernel, thread};
 
 /// Room for one thunk, aligned.
 pub const THUNK: usize = 48;
 
-/// The code of a thunk that goes to `target`.
+/// The code of a thunk that goes to `target`, with `first` as the first argument if there is one.
 ///
 /// The cells to write lie at constant distances from the thread pointer (`fs`), since the lab is part of the
 /// executable; their displacements are computed from this thread's.
-fn code(target: u64) -> [u8; THUNK] {
+fn code(target: u64, first: Option<u64>) -> [u8; THUNK] {
     let mut code = [0xcc; THUNK];
     let mut at = 0;
     let mut put = |bytes: &[u8]| {
@@ -26,6 +26,10 @@ fn code(target: u64) -> [u8; THUNK] {
     put(&displacement(cells.site.addr()).to_le_bytes());
     put(&[0x64, 0x48, 0x89, 0x24, 0x25]); // mov fs:[stack], rsp
     put(&displacement(cells.stack.addr()).to_le_bytes());
+    if let Some(first) = first {
+        put(&[0x48, 0xb9]); // mov rcx, first
+        put(&first.to_le_bytes());
+    }
     put(&[0x49, 0xbb]); // mov r11, target
     put(&target.to_le_bytes());
     put(&[0x41, 0xff, 0xe3]); // jmp r11
@@ -65,9 +69,32 @@ impl<'a> Thunks<'a> {
         if export.binding == Binding::Direct {
             return target;
         }
-        self.room[self.used..self.used + THUNK].copy_from_slice(&code(target as u64));
+        self.put(&code(target as u64, None))
+    }
+
+    /// The address that an import is bound to which the lab lacks: a call of it ends the run and names it.
+    ///
+    /// # Panics
+    /// As [`Self::bind`].
+    pub fn bind_lacking(&mut self, name: &str) -> usize {
+        let name: &'static String = Box::leak(Box::new(name.to_owned()));
+        let name = std::ptr::from_ref(name).expose_provenance() as u64;
+        let target = (call_of_lacking as *const ()).expose_provenance() as u64;
+        self.put(&code(target, Some(name)))
+    }
+
+    fn put(&mut self, code: &[u8; THUNK]) -> usize {
+        self.room[self.used..self.used + THUNK].copy_from_slice(code);
         let address = self.address + self.used;
         self.used += THUNK;
         address
     }
+}
+
+/// A driver called what the lab lacks.
+unsafe extern "win64" fn call_of_lacking(name: *const String) {
+    // SAFETY: only `bind_lacking` makes thunks that go here, each with a name that lives for ever.
+    let name = unsafe { &*name };
+    let from = kernel().describe_address(thread::call_site());
+    kernel().judge.bug_check(format!("{name} was called from {from}: the lab lacks this import"));
 }

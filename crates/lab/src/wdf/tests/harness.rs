@@ -256,11 +256,8 @@ impl Driver {
         let entry: *const () = fx_driver_entry as *const ();
         let id = kernel().add_driver(DriverInfo {
             name: "sample.sys".to_owned(),
-            base: 0,
-            size: 0,
             entry: entry.expose_provenance(),
-            sections: Vec::new(),
-            symbols: Vec::new(),
+            ..DriverInfo::default()
         });
         let status = NtStatus(nt::driver::start(id).cast_unsigned());
         Self { id, status, _serial: guard }
