@@ -14,10 +14,13 @@ use super::{
     control,
     frame::{Arrived, RecvNbl, SendNbl},
     ledger::Tally,
+    loopback::{Loopback, Looped},
     miniport::{Miniport, MiniportPace, OidAnswer},
     module::{Module, ModuleState},
+    offload::Offloads,
     oid::{self, OidKind, OidReply},
     pnp,
+    power::Power,
     protocol::{Protocol, ProtocolPace},
     send, status,
 };
@@ -43,6 +46,10 @@ pub struct AdapterConfig {
     pub restart_attributes: Option<bool>,
     /// NetLuid of the miniport, as of an adapter that comes back; none: a new one.
     pub luid: Option<u64>,
+    /// What a send may ask the card for, at first.
+    pub offloads: Offloads,
+    /// Which sends NDIS loops back.
+    pub loopback: Loopback,
 }
 
 impl Default for AdapterConfig {
@@ -55,6 +62,8 @@ impl Default for AdapterConfig {
             medium: 0,
             restart_attributes: None,
             luid: None,
+            offloads: Offloads::ALL,
+            loopback: Loopback::Off,
         }
     }
 }
@@ -70,6 +79,16 @@ pub struct FrameCounts {
     pub indicated: u64,
     /// Frames that reached the protocol.
     pub reached_protocol: u64,
+    /// Received frames that no protocol got, since their NetBufferListFrameType is another's.
+    pub lost_wrong_type: u64,
+    /// Received frames of filters' own that were lost by a wrong checksum.
+    pub lost_bad_checksum: u64,
+    /// Received frames of filters' own that were lost since their headers are not in the first MDL.
+    pub lost_split_headers: u64,
+    /// Received frames of filters' own with a wrong checksum that the protocol got, since the OOB says that it is right.
+    pub corrupt: u64,
+    /// Frames of sends that asked for an offload that the card does not have.
+    pub lost_offload: u64,
 }
 
 /// What reached an end of a stack besides packets.
@@ -112,6 +131,8 @@ pub struct Adapter {
     pub(super) plugged: AtomicBool,
     /// Sends come to filters that are Pausing or Restarting, too.
     pub(super) strays: AtomicBool,
+    pub(super) power: Power,
+    pub(super) looped: Mutex<Looped>,
 }
 
 impl Adapter {
@@ -120,18 +141,21 @@ impl Adapter {
         let ndis = &kernel().ndis;
         let number = ndis.last_adapter.fetch_add(1, Ordering::SeqCst) + 1;
         let luid = config.luid.unwrap_or(6 << 48 | u64::from(0x100 + number) << 24);
+        let miniport = Miniport::new(config.offloads);
         let adapter = Arc::new(Self {
             config,
             if_index: number,
             luid,
             protocol: Protocol::new(),
-            miniport: Miniport::new(),
+            miniport,
             stack: RwLock::default(),
             events: Mutex::default(),
             control: Mutex::default(),
             wanted: AtomicBool::new(true),
             plugged: AtomicBool::new(true),
             strays: AtomicBool::new(false),
+            power: Power::default(),
+            looped: Mutex::default(),
         });
         lock(&ndis.adapters).push(adapter.clone());
         control::start(&adapter);
@@ -225,6 +249,19 @@ impl Adapter {
         status::indicate_link(self, connected);
     }
 
+    /// The link goes up or down: the miniport says so; while it is down it receives nothing, and completes sends with
+    /// NDIS_STATUS_MEDIA_DISCONNECTED.
+    pub fn set_link(self: &Arc<Self>, connected: bool) {
+        self.miniport.connect(connected);
+        status::indicate_link(self, connected);
+    }
+
+    /// What a send may ask the card for changes: the miniport says so (NDIS_STATUS_TASK_OFFLOAD_CURRENT_CONFIG).
+    pub fn set_offloads(self: &Arc<Self>, offloads: Offloads) {
+        self.miniport.set_offloads(offloads);
+        status::indicate_offloads(self, offloads);
+    }
+
     /// A plug and play or power event goes up the stack: what the protocol answered.
     pub fn net_pnp_event(self: &Arc<Self>, event: i32, buffer: &[u8]) -> NDIS_STATUS {
         pnp::net_event(self, event, buffer)
@@ -246,9 +283,10 @@ impl Adapter {
 
     /// Frames that came by at the ends.
     pub fn counts(&self) -> FrameCounts {
-        let ((sent, reached_protocol), (reached_miniport, indicated)) =
-            (self.protocol.counts(), self.miniport.counts());
-        FrameCounts { sent, reached_miniport, indicated, reached_protocol }
+        let mut counts = FrameCounts::default();
+        self.protocol.count(&mut counts);
+        self.miniport.count(&mut counts);
+        counts
     }
 
     /// Completed sends, by status.

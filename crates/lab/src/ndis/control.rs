@@ -46,7 +46,7 @@ const PAUSE_NS: u64 = 10_000_000_000;
 const DRAIN_NS: u64 = 10_000_000_000;
 
 /// Runs `operation` when no other is under way on this adapter; waits for those that are.
-pub fn exclusively(adapter: &Arc<Adapter>, operation: fn(&Arc<Adapter>)) {
+pub fn exclusively(adapter: &Arc<Adapter>, operation: impl FnOnce(&Arc<Adapter>)) {
     kernel().sched.wait_until("a stack's control operation", None, &mut || {
         let mut control = lock(&adapter.control);
         !std::mem::replace(&mut control.busy, true)

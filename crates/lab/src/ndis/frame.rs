@@ -5,6 +5,8 @@ use nblease_ndis::sys::{
 };
 use rand::{Rng as _, rngs::SmallRng};
 
+use super::delivery::Fate;
+
 /// Slots of `NetBufferListInfo`.
 pub const SLOTS: usize = 27;
 /// Bytes of the two Ethernet addresses.
@@ -226,6 +228,8 @@ pub struct Arrived {
     pub filters_own: bool,
     /// Port number of the call that brought it.
     pub port: u32,
+    /// What the upper edge made of it; at the lower one: delivered.
+    pub fate: Fate,
 }
 
 impl Arrived {

@@ -10,7 +10,8 @@ use nblease_ndis::sys::{
 use super::{
     build::STATUS_POISON,
     module::{Module, ModuleState},
-    packet::{Packet, Phase},
+    offload::tcp_payload,
+    packet::{Order, Packet, Phase},
     raw::{self, Endless},
 };
 use crate::{clock::Mode, judge::rule, kernel::kernel, sync::lock};
@@ -81,7 +82,7 @@ impl Handed<'_> {
     }
 
     /// An NBL of somebody else; `lent` says that the module has it for a callback alone.
-    pub fn judge_foreign(&self, lent: bool, delivery: u64) {
+    pub fn judge_foreign(&self, lent: bool, order: Order) {
         let Self { module, function, hand, packet, phase, .. } = self;
         let way = match hand {
             Hand::Send => matches!(phase, Phase::Sent),
@@ -110,7 +111,7 @@ impl Handed<'_> {
         }
         if matches!(hand, Hand::Send | Hand::Indicate { .. }) {
             self.judge_frames();
-            self.judge_order(delivery);
+            self.judge_order(order);
             if self.is_above_mtu() {
                 kernel().judge.evaluated(rule::V26);
             }
@@ -136,8 +137,15 @@ impl Handed<'_> {
         }
         if packet.large_send != 0 {
             let word = packet.oob().get(TcpLargeSendNetBufferListInfo);
-            packet.check(rule::V19, large_send_is_completed(packet.large_send, word), || {
+            let payload = (status == NDIS_STATUS_SUCCESS).then(|| payload_of(packet)).flatten();
+            packet.check(rule::V19, large_send_is_completed(packet.large_send, word, payload), || {
                 format!("{function} of a large send: its OOB was {:#x} and is {word:#x}", packet.large_send)
+            });
+        }
+        if status == NDIS_STATUS_SEND_ABORTED {
+            let cancelled = lock(&module.cancels).contains_key(&packet.oob().cancel_id());
+            packet.check(rule::V20, cancelled, || {
+                format!("{function} by {} as aborted, and nobody cancelled it", module.name())
             });
         }
         if self.is_above_mtu() {
@@ -172,20 +180,35 @@ impl Handed<'_> {
     }
 
     /// Originals that are passed on keep their order within a flow (V31).
-    fn judge_order(&self, delivery: u64) {
+    fn judge_order(&self, order: Order) {
         let key = (matches!(self.hand, Hand::Send), self.packet.flow);
-        let mut order = lock(&self.module.order);
-        let last = order.insert(key, delivery).unwrap_or_default();
-        drop(order);
-        self.packet.check(rule::V31, delivery > last, || {
+        let mut passed_on = lock(&self.module.order);
+        let last = passed_on.entry(key).or_default();
+        let before = *last;
+        *last = before.max(order.delivery);
+        drop(passed_on);
+        self.packet.check(rule::V31, !order.is_before(before), || {
             format!("{} passed it on after a later one of its flow", self.module.name())
         });
     }
 }
 
 /// Whether the OOB of a large send is that of its completion: LSOv2 has `Reserved` 0, LSOv1 says how many bytes of TCP
-/// payload were sent; the type stays.
-fn large_send_is_completed(before: usize, after: usize) -> bool {
-    let (lso_v2, rest) = (before >> 30 & 1, after & 0x3fff_ffff);
-    after >> 30 & 1 == lso_v2 && (lso_v2 == 0 || rest == 0)
+/// payload were sent (`payload`, where it is known and was sent at all); the type stays.
+fn large_send_is_completed(before: usize, after: usize, payload: Option<usize>) -> bool {
+    const REST: usize = 0x3fff_ffff;
+    let (lso_v2, rest) = (before >> 30 & 1, after & REST);
+    let filled = match (lso_v2, payload) {
+        (1, _) => rest == 0,
+        (_, Some(payload)) => rest == payload,
+        // MSS and the header's offset are no number of bytes.
+        (_, None) => rest != before & REST,
+    };
+    after >> 30 & 1 == lso_v2 && filled
+}
+
+/// Bytes of TCP payload in a send, where all its frames are of TCP.
+pub(super) fn payload_of(packet: &Packet) -> Option<usize> {
+    let nbs = raw::nbs(packet.nbl).ok()?;
+    nbs.into_iter().filter_map(raw::Nb::at).map(|nb| tcp_payload(&raw::frame(nb).ok()?)).sum()
 }

@@ -12,14 +12,15 @@ use std::{
     },
 };
 
-use nblease_ndis::sys::{NDIS_NBL_FLAGS_IS_LOOPBACK_PACKET, NET_BUFFER_LIST, TcpLargeSendNetBufferListInfo};
+use nblease_ndis::sys::{NET_BUFFER_LIST, TcpLargeSendNetBufferListInfo};
 
 use super::{
     build::Built,
     handed::{Hand, Handed},
     holds::{AllHolds, Held},
+    loopback::is_loopback,
     module::{Module, ModuleState},
-    packet::{Maker, Owner, Packet, Phase, State},
+    packet::{Maker, Order, Owner, Packet, Phase, State},
     raw::{self, Endless, Nbl},
     snapshot::Snapshot,
 };
@@ -163,15 +164,13 @@ impl Ledger {
         all
     }
 
-    /// Sends of others with this CancelId that a module holds outside of the callbacks that brought them (V20).
-    pub fn held_with_cancel_id(&self, module: &Module, id: usize) -> Vec<String> {
-        let matches = |packet: &Packet| {
-            let state = packet.locked();
-            let held = state.owner == Owner::Module(module.handle) && !state.in_call && !packet.is_drivers();
-            // What an NBL of the filter's own on its way describes cannot be completed yet.
-            held && state.lending.out == 0 && state.phase == Phase::Sent && packet.oob().cancel_id() == id
-        };
-        Self::describe(self.all().into_iter().filter(|packet| matches(packet)))
+    /// Sends of others with this CancelId that a module holds outside of the callbacks that brought them (V20); not
+    /// those whose data an NBL of its own on its way describes, which cannot be completed yet.
+    pub fn sends_held_of(&self, module: &Module, cancel_id: usize) -> Vec<Arc<Packet>> {
+        let held = self.held(|handle| handle == module.handle).into_iter();
+        let matches =
+            |packet: &Arc<Packet>| packet.locked().phase == Phase::Sent && packet.oob().cancel_id() == cancel_id;
+        held.filter(matches).collect()
     }
 
     /// What a driver has to do with still: NBLs of others that it holds, NBLs of its own that are on their way; with
@@ -224,14 +223,17 @@ impl Ledger {
     ) -> *mut NET_BUFFER_LIST {
         let running = module.state() == ModuleState::Running;
         let since_ns = kernel().clock.unbiased_ns();
-        for packet in packets {
+        let count = packets.len() as u64;
+        let first = self.last_delivery.fetch_add(count, Ordering::Relaxed) + 1;
+        for (packet, delivery) in packets.iter().zip(first..) {
             let mut state = packet.locked();
             state.owner = Owner::Module(module.handle);
             state.phase = phase;
             state.lent = lent;
             state.in_call = true;
             state.running = running;
-            state.delivery = self.last_delivery.fetch_add(1, Ordering::Relaxed) + 1;
+            state.order = Order { delivery, list_end: first + count - 1, settled: None };
+            state.finished = None;
             state.since_ns = since_ns;
             state.lending.held_before_ns = 0;
             let back = matches!(phase, Phase::Completed | Phase::Returned);
@@ -257,10 +259,11 @@ impl Ledger {
     /// nobody asked for such (V49).
     pub fn settle(module: &Module, packets: &[Arc<Packet>], deliveries: &[u64]) {
         let loopback_asked_for = kernel().ndis.loopback_asked_for.load(Ordering::SeqCst);
+        let settled = kernel().ndis.ledger.last_delivery.load(Ordering::Relaxed);
         for (packet, delivery) in packets.iter().zip(deliveries) {
             let mut state = packet.locked();
-            let kept = state.owner == Owner::Module(module.handle) && state.delivery == *delivery;
-            if packet.maker == Maker::Miniport && packet.nbl.nbl_flags() & NDIS_NBL_FLAGS_IS_LOOPBACK_PACKET != 0 {
+            let kept = state.owner == Owner::Module(module.handle) && state.order.delivery == *delivery;
+            if state.phase == Phase::Indicated && !packet.is_drivers() && is_loopback(packet) {
                 drop(state);
                 packet.check(rule::V49, !kept || loopback_asked_for, || {
                     format!("{} keeps a receive that NDIS looped back, and nobody asked for such", module.name())
@@ -271,10 +274,16 @@ impl Ledger {
                 continue;
             }
             state.in_call = false;
-            let running = state.running;
+            state.order.settled = Some(settled);
+            let (running, phase) = (state.running, state.phase);
             drop(state);
             let foreign = !packet.is_drivers();
             if foreign {
+                if module.low_power.load(Ordering::SeqCst) {
+                    let receive = matches!(phase, Phase::Indicated | Phase::Returned);
+                    let rule = if receive { rule::V13 } else { rule::V12 };
+                    packet.broken(rule, format!("{} had NetEventSetPower, and keeps it", module.name()));
+                }
                 packet.check(rule::V25, running, || {
                     format!("{} was not Running when it got it, and keeps it", module.name())
                 });
@@ -287,7 +296,7 @@ impl Ledger {
 
     /// The numbers of the deliveries that [`Self::give`] just made.
     pub fn deliveries(packets: &[Arc<Packet>]) -> Vec<u64> {
-        packets.iter().map(|packet| packet.locked().delivery).collect()
+        packets.iter().map(|packet| packet.locked().order.delivery).collect()
     }
 
     /// A module hands a list off: the NBLs, in order, closed to it. What cannot be taken is left out.
@@ -329,10 +338,13 @@ impl Ledger {
         let lending = state.lending;
         let now_ns = kernel().clock.unbiased_ns();
         let held_ns = lending.held_before_ns + if lending.out == 0 { now_ns.saturating_sub(state.since_ns) } else { 0 };
-        let (running, in_call, delivery) = (state.running, state.in_call, state.delivery);
+        let (running, in_call, order) = (state.running, state.in_call, state.order);
         let source = if packet.is_drivers() { state.sender.unwrap_or_default() } else { packet.source };
         state.owner = Owner::Lab;
         state.lent = false;
+        if hand == Hand::Complete && phase == Phase::Sent {
+            state.finished = Some(packet.nbl.status());
+        }
         if own && matches!(hand, Hand::Send | Hand::Indicate { .. }) {
             state.sender = Some(module.handle);
         }
@@ -350,7 +362,7 @@ impl Ledger {
             packet.check(rule::V16, lending.out == 0, || {
                 format!("{function} by {} while a packet that describes its data is on its way", module.name())
             });
-            handed.judge_foreign(lent, delivery);
+            handed.judge_foreign(lent, order);
             self.note_hold(&handed, held_ns);
         }
         packet.close(closed_by(hand));
@@ -384,8 +396,12 @@ impl Ledger {
             let mut state = packet.locked();
             state.owner = Owner::Lab;
             state.lent = false;
+            let lending = state.lending.out;
             packet.note(&mut state, "back from its callback (RESOURCES):", module.name());
             drop(state);
+            packet.check(rule::V14, lending == 0, || {
+                format!("lent to {} (RESOURCES), a packet of which still describes its data", module.name())
+            });
             packet.close("it was lent with RESOURCES, and the callback returned");
         }
     }

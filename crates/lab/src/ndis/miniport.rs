@@ -9,19 +9,25 @@ use std::{
 
 use nblease_ndis::sys::{
     NDIS_RECEIVE_FLAGS_DISPATCH_LEVEL, NDIS_RECEIVE_FLAGS_RESOURCES, NDIS_SEND_COMPLETE_FLAGS_DISPATCH_LEVEL,
-    NDIS_SEND_FLAGS_DISPATCH_LEVEL, NDIS_STATUS, NDIS_STATUS_PAUSED, NDIS_STATUS_SEND_ABORTED, NDIS_STATUS_SUCCESS,
+    NDIS_SEND_FLAGS_DISPATCH_LEVEL, NDIS_STATUS, NDIS_STATUS_LOW_POWER_STATE, NDIS_STATUS_MEDIA_DISCONNECTED,
+    NDIS_STATUS_NOT_SUPPORTED, NDIS_STATUS_PAUSED, NDIS_STATUS_SEND_ABORTED, NDIS_STATUS_SUCCESS,
     TcpLargeSendNetBufferListInfo,
 };
 use rand::{Rng as _, seq::SliceRandom as _};
 
 use super::{
     LAB,
-    adapter::{Adapter, Sink},
+    adapter::{Adapter, FrameCounts, Sink},
     build::{self, Dressing},
-    frame::{RecvNbl, ether_type, flow},
+    delivery,
+    frame::{Arrived, RecvNbl, ether_type},
+    handed::payload_of,
+    headers::flow,
     ledger::Ledger,
+    loopback,
+    offload::{self, Offloads},
     packet::{Maker, Packet},
-    protocol::{arrived, batches, said_dispatch, split},
+    protocol::{batches, said_dispatch, split},
     raised, receive, send,
 };
 use crate::{
@@ -55,9 +61,12 @@ pub struct Miniport {
     state: Mutex<State>,
 }
 
-#[derive(Default)]
 struct State {
     running: bool,
+    /// At low power: sends are refused for that reason.
+    low_power: bool,
+    connected: bool,
+    offloads: Offloads,
     pace: MiniportPace,
     sink: Option<Sink>,
     answer: Option<OidAnswer>,
@@ -68,12 +77,56 @@ struct State {
     outstanding: BTreeMap<u64, Arc<Packet>>,
     sent_frames: u64,
     indicated_frames: u64,
+    /// Frames that asked for what the card does not have.
+    lost_offload: u64,
+}
+
+impl State {
+    /// Why sends are completed as they come, and nothing is received.
+    fn refusal(&self) -> Option<NDIS_STATUS> {
+        if self.low_power {
+            Some(NDIS_STATUS_LOW_POWER_STATE)
+        } else if !self.running {
+            Some(NDIS_STATUS_PAUSED)
+        } else if !self.connected {
+            Some(NDIS_STATUS_MEDIA_DISCONNECTED)
+        } else {
+            None
+        }
+    }
 }
 
 impl Miniport {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(offloads: Offloads) -> Self {
         let ndis = &kernel().ndis;
-        Self { handle: ndis.new_handle(), pool: ndis.new_handle(), state: Mutex::default() }
+        let state = State {
+            running: false,
+            low_power: false,
+            connected: true,
+            offloads,
+            pace: MiniportPace::default(),
+            sink: None,
+            answer: None,
+            held: Vec::new(),
+            flush_queued: false,
+            outstanding: BTreeMap::new(),
+            sent_frames: 0,
+            indicated_frames: 0,
+            lost_offload: 0,
+        };
+        Self { handle: ndis.new_handle(), pool: ndis.new_handle(), state: Mutex::new(state) }
+    }
+
+    pub(super) fn offloads(&self) -> Offloads {
+        lock(&self.state).offloads
+    }
+
+    pub(super) fn set_offloads(&self, offloads: Offloads) {
+        lock(&self.state).offloads = offloads;
+    }
+
+    pub(super) fn connect(&self, connected: bool) {
+        lock(&self.state).connected = connected;
     }
 
     pub(super) fn handle(&self) -> usize {
@@ -96,10 +149,12 @@ impl Miniport {
         lock(&self.state).answer.clone()
     }
 
-    /// Frames: (that were sent through it, that it indicated).
-    pub(super) fn counts(&self) -> (u64, u64) {
+    /// Adds its frames.
+    pub(super) fn count(&self, counts: &mut FrameCounts) {
         let state = lock(&self.state);
-        (state.sent_frames, state.indicated_frames)
+        counts.reached_miniport = state.sent_frames;
+        counts.indicated = state.indicated_frames;
+        counts.lost_offload = state.lost_offload;
     }
 
     pub(super) fn is_running(&self) -> bool {
@@ -111,7 +166,17 @@ impl Miniport {
     }
 
     pub(super) fn start(&self) {
-        lock(&self.state).running = true;
+        let mut state = lock(&self.state);
+        (state.running, state.low_power) = (true, false);
+    }
+
+    /// To low power (OID_PNP_SET_POWER): completes the sends that it holds, refuses others, does not wait for receives.
+    pub(super) fn sleep(&self, adapter: &Arc<Adapter>) {
+        {
+            let mut state = lock(&self.state);
+            (state.running, state.low_power) = (false, true);
+        }
+        self.flush(adapter);
     }
 
     /// No receives from now on; completes the sends that it holds.
@@ -128,23 +193,30 @@ impl Miniport {
 
     /// Sends came down.
     pub(super) fn sent(&self, adapter: &Arc<Adapter>, packets: &[Arc<Packet>], port: u32, flags: u32) {
-        let (running, pace, sink) = {
+        let (refusal, pace, sink, offloads) = {
             let state = lock(&self.state);
-            (state.running, state.pace, state.sink.clone())
+            (state.refusal(), state.pace, state.sink.clone(), state.offloads)
         };
         let said = flags & NDIS_SEND_FLAGS_DISPATCH_LEVEL != 0;
         let complete = if said { NDIS_SEND_COMPLETE_FLAGS_DISPATCH_LEVEL } else { 0 };
-        if !running {
-            finish(adapter, packets, NDIS_STATUS_PAUSED, complete);
+        if let Some(status) = refusal {
+            finish(adapter, packets, status, complete);
             return;
         }
-        let frames: Vec<_> = packets.iter().flat_map(|packet| arrived(packet, port)).collect();
-        lock(&self.state).sent_frames += frames.len() as u64;
+        let able = |packet: &Arc<Packet>| offloads.lacking(&packet.oob()).is_none();
+        let (taken, lost): (Vec<_>, Vec<_>) = packets.iter().cloned().partition(able);
+        let frames: Vec<_> = taken.iter().flat_map(|packet| delivery::sent(packet, port)).collect();
+        {
+            let mut state = lock(&self.state);
+            state.sent_frames += frames.len() as u64;
+            state.lost_offload += lost.iter().map(|packet| delivery::sent(packet, port).len() as u64).sum::<u64>();
+        }
+        loopback::look(adapter, &frames, flags);
         if let Some(sink) = sink {
-            sink(frames);
+            sink(frames.into_iter().flat_map(on_the_wire).collect());
         }
         let (now, later) = split(
-            packets,
+            &taken,
             match pace {
                 MiniportPace::AtOnce => 1.0,
                 MiniportPace::Later | MiniportPace::Manual => 0.0,
@@ -152,6 +224,7 @@ impl Miniport {
             },
         );
         self.hold(adapter, later, pace);
+        finish(adapter, &lost, NDIS_STATUS_NOT_SUPPORTED, complete);
         finish(adapter, &now, NDIS_STATUS_SUCCESS, complete);
     }
 
@@ -203,32 +276,56 @@ impl Miniport {
     ///
     /// NDIS_RECEIVE_FLAGS_DISPATCH_LEVEL in `flags` makes the call at that IRQL; without it the seed chooses the IRQL.
     pub(super) fn receive(&self, adapter: &Arc<Adapter>, receives: &[RecvNbl], port: u32, flags: u32) -> bool {
-        let packets: Vec<_> = receives.iter().filter_map(|receive| self.make(receive)).collect();
-        {
-            let mut state = lock(&self.state);
-            if !state.running {
-                drop(state);
-                for packet in &packets {
-                    kernel().ndis.ledger.forget(packet);
-                }
-                return false;
-            }
-            state.indicated_frames += packets.len() as u64;
-            let out = packets.iter().map(|packet| (packet.id, packet.clone()));
-            state.outstanding.extend(out);
+        let packets: Vec<_> = receives.iter().filter_map(|receive| self.make(receive, Maker::Miniport)).collect();
+        if !self.put_out(&packets, true) {
+            return false;
         }
-        let high = flags & NDIS_RECEIVE_FLAGS_DISPATCH_LEVEL != 0 || kernel().rng().random_bool(0.5);
-        let irql = if high { DISPATCH_LEVEL } else { PASSIVE_LEVEL };
-        raised(irql, || {
-            receive::up(adapter, None, &packets, port, flags);
-        });
-        if flags & NDIS_RECEIVE_FLAGS_RESOURCES != 0 {
-            self.returned(&packets);
+        for receive in receives {
+            adapter.note_received(|| loopback::wire(receive));
         }
+        self.indicate(adapter, &packets, port, flags);
         true
     }
 
-    fn make(&self, receive: &RecvNbl) -> Option<Arc<Packet>> {
+    /// NDIS indicates copies of sends, where the adapter runs.
+    pub(super) fn loop_back(&self, adapter: &Arc<Adapter>, copies: &[RecvNbl]) {
+        let packets: Vec<_> = copies.iter().filter_map(|copy| self.make(copy, Maker::Loopback)).collect();
+        if self.put_out(&packets, false) {
+            let flags = if kernel().rng().random_bool(0.5) { NDIS_RECEIVE_FLAGS_RESOURCES } else { 0 };
+            self.indicate(adapter, &packets, 0, flags);
+        }
+    }
+
+    /// Enters receives as indicated, `from_wire` or not; forgets them where the adapter receives nothing.
+    fn put_out(&self, packets: &[Arc<Packet>], from_wire: bool) -> bool {
+        let mut state = lock(&self.state);
+        if state.refusal().is_some() {
+            drop(state);
+            for packet in packets {
+                kernel().ndis.ledger.forget(packet);
+            }
+            return false;
+        }
+        if from_wire {
+            state.indicated_frames += packets.len() as u64;
+        }
+        let out = packets.iter().map(|packet| (packet.id, packet.clone()));
+        state.outstanding.extend(out);
+        true
+    }
+
+    fn indicate(&self, adapter: &Arc<Adapter>, packets: &[Arc<Packet>], port: u32, flags: u32) {
+        let high = flags & NDIS_RECEIVE_FLAGS_DISPATCH_LEVEL != 0 || kernel().rng().random_bool(0.5);
+        let irql = if high { DISPATCH_LEVEL } else { PASSIVE_LEVEL };
+        raised(irql, || {
+            receive::up(adapter, None, packets, port, flags);
+        });
+        if flags & NDIS_RECEIVE_FLAGS_RESOURCES != 0 {
+            self.returned(packets);
+        }
+    }
+
+    fn make(&self, receive: &RecvNbl, maker: Maker) -> Option<Arc<Packet>> {
         let mut oob = receive.oob;
         if oob.frame_type() == 0 {
             oob.set_frame_type(ether_type(&receive.frame.bytes));
@@ -239,9 +336,9 @@ impl Miniport {
             source: std::ptr::without_provenance_mut(self.handle),
             pool: std::ptr::without_provenance_mut(self.pool),
         };
-        let flow = flow(&receive.frame.bytes);
+        let flow = flow(&receive.frame.bytes, &oob);
         let built = build::nbl(std::slice::from_ref(&receive.frame), &dressing);
-        kernel().ndis.ledger.enter_built(built, Maker::Miniport, self.handle, flow)
+        kernel().ndis.ledger.enter_built(built, maker, self.handle, flow)
     }
 
     /// Receives came back.
@@ -258,6 +355,13 @@ impl Miniport {
     }
 }
 
+/// The frames that a sent one goes out as: what its NBL asks for is done.
+fn on_the_wire(frame: Arrived) -> Vec<Arrived> {
+    let Arrived { bytes, oob, nbl_flags, filters_own, port, fate } = frame;
+    let out = offload::perform(&oob, bytes).into_iter();
+    out.map(|bytes| Arrived { bytes, oob, nbl_flags, filters_own, port, fate }).collect()
+}
+
 /// Completes sends up the stack.
 fn finish(adapter: &Arc<Adapter>, packets: &[Arc<Packet>], status: NDIS_STATUS, flags: u32) {
     for packet in packets {
@@ -265,8 +369,10 @@ fn finish(adapter: &Arc<Adapter>, packets: &[Arc<Packet>], status: NDIS_STATUS, 
         let mut oob = packet.oob();
         let lso = oob.get(TcpLargeSendNetBufferListInfo);
         if lso != 0 {
-            // Of a completed large send only the type is left: LSOv2 Reserved is 0, LSOv1 TcpPayload is not kept here.
-            oob.set(TcpLargeSendNetBufferListInfo, lso & 1 << 30);
+            // Of LSOv2 only the type is left (Reserved is 0), LSOv1 has TcpPayload.
+            let (kind, sent) = (lso & 1 << 30, status == NDIS_STATUS_SUCCESS);
+            let payload = if kind == 0 && sent { payload_of(packet).unwrap_or_default() } else { 0 };
+            oob.set(TcpLargeSendNetBufferListInfo, kind | payload);
             packet.nbl.set_info(oob.0.map(std::ptr::without_provenance_mut::<_>));
         }
     }

@@ -36,6 +36,7 @@ pub mod headers;
 mod holds;
 mod ledger;
 mod lent;
+mod loopback;
 mod miniport;
 mod module;
 mod objects;
@@ -44,6 +45,7 @@ mod oid;
 mod packet;
 mod pnp;
 mod pool;
+mod power;
 mod protocol;
 mod raw;
 mod receive;
@@ -74,10 +76,12 @@ pub use delivery::Fate;
 pub use driver::Inf;
 pub use frame::{Arrived, Frame, Layout, Oob, Piece, RecvNbl, SendNbl};
 pub use holds::{Held, HoldStats, Holds};
+pub use loopback::Loopback;
 pub use miniport::{MiniportPace, OidAnswer};
 pub use module::ModuleState;
 pub use offload::Offloads;
 pub use oid::{OidKind, OidReply};
+pub use power::{PowerHook, PowerPath, PowerStage};
 pub use protocol::ProtocolPace;
 
 use crate::{

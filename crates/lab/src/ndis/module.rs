@@ -7,7 +7,7 @@ use std::{
     collections::{HashMap, VecDeque},
     sync::{
         Arc, Mutex,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
 };
 
@@ -127,8 +127,12 @@ pub struct Module {
     calls: AtomicUsize,
     /// OID requests: the one that the filter has, and those that wait for it.
     pub(super) oid: Mutex<OidSlot>,
-    /// How often NdisFCancelSendNetBufferLists was called for it (V20).
-    pub(super) cancels_passed: AtomicUsize,
+    /// CancelIds that it got, and how often it passed each on (V20).
+    pub(super) cancels: Mutex<HashMap<usize, u64>>,
+    /// It had the event of low power, and may hold nothing (V12, V13).
+    pub(super) low_power: AtomicBool,
+    /// How long the network event that it has was with those above.
+    pub(super) event_passed_ns: AtomicU64,
     /// Last place in the order of delivery that was passed on, by direction and flow (V31).
     pub(super) order: Mutex<HashMap<(bool, u64), u64>>,
 }
@@ -168,7 +172,9 @@ impl Module {
             restart: Pending::default(),
             calls: AtomicUsize::new(0),
             oid: Mutex::default(),
-            cancels_passed: AtomicUsize::new(0),
+            cancels: Mutex::default(),
+            low_power: AtomicBool::new(false),
+            event_passed_ns: AtomicU64::new(0),
             order: Mutex::default(),
         })
     }

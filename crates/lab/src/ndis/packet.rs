@@ -2,12 +2,14 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Mutex, MutexGuard},
+    sync::{Arc, Mutex, MutexGuard},
 };
 
-use nblease_ndis::sys::{MDL, NDIS_NBL_FLAGS_RECV_READ_ONLY, NDIS_NBL_FLAGS_SEND_READ_ONLY, NET_BUFFER_LIST};
+use nblease_ndis::sys::{
+    MDL, NDIS_NBL_FLAGS_RECV_READ_ONLY, NDIS_NBL_FLAGS_SEND_READ_ONLY, NDIS_STATUS, NET_BUFFER_LIST,
+};
 
-use super::{frame::Oob, raw::Nbl, snapshot::Snapshot};
+use super::{frame::Oob, raw::Nbl, sharing::Lending, snapshot::Snapshot};
 use crate::{
     judge::{Rule, rule},
     kernel::{DriverId, kernel},
@@ -26,6 +28,8 @@ pub enum Maker {
     Protocol,
     /// The miniport: a receive.
     Miniport,
+    /// NDIS: a send, looped back as a receive.
+    Loopback,
     /// A driver, from a pool of its own.
     Driver(DriverId),
 }
@@ -80,6 +84,8 @@ pub struct Packet {
     pub(super) large_send: usize,
     /// MDLs of the lab's own, which describe nothing once the packet is gone.
     pub(super) mdls: Vec<*mut MDL>,
+    /// While it is on its way: the packets of others whose data it describes.
+    pub(super) lenders: Mutex<Vec<Arc<Packet>>>,
     /// Where it is.
     pub(super) state: Mutex<State>,
 }
@@ -97,6 +103,25 @@ unsafe impl Send for Packet {}
 // SAFETY: as above.
 unsafe impl Sync for Packet {}
 
+/// When an NBL was brought to a module, for the order (V31).
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Order {
+    /// Number of the delivery, rising.
+    pub(super) delivery: u64,
+    /// Number of the last one of the same list.
+    pub(super) list_end: u64,
+    /// The last number when the callback that brought it returned and it was kept. What was brought until then came on
+    /// other processors, at the same time.
+    pub(super) settled: Option<u64>,
+}
+
+impl Order {
+    /// Whether it came before another one for certain.
+    pub(super) fn is_before(self, other: u64) -> bool {
+        self.delivery < other && other <= self.list_end || self.settled.is_some_and(|settled| settled < other)
+    }
+}
+
 /// Where an NBL is on its way.
 pub(super) struct State {
     /// Who may touch it.
@@ -109,12 +134,16 @@ pub(super) struct State {
     pub(super) in_call: bool,
     /// The module was Running when it was brought.
     pub(super) running: bool,
-    /// Number of the delivery, rising.
-    pub(super) delivery: u64,
+    /// When it was brought, among others.
+    pub(super) order: Order,
     /// When it was brought, on the unbiased clock.
     pub(super) since_ns: u64,
     /// The module that sent or indicated it, where a driver made it.
     pub(super) sender: Option<usize>,
+    /// NBLs of the holder's own that describe its data.
+    pub(super) lending: Lending,
+    /// The status that a filter completed this send with, instead of sending it on.
+    pub(super) finished: Option<NDIS_STATUS>,
     history: VecDeque<String>,
 }
 
@@ -127,9 +156,11 @@ impl State {
             lent: false,
             in_call: false,
             running: false,
-            delivery: 0,
+            order: Order::default(),
             since_ns: 0,
             sender: None,
+            lending: Lending::default(),
+            finished: None,
             history: VecDeque::new(),
         }
     }
@@ -151,6 +182,7 @@ impl Packet {
         match self.maker {
             Maker::Protocol => format!("NBL {} (a protocol's send)", self.id),
             Maker::Miniport => format!("NBL {} (a miniport's receive)", self.id),
+            Maker::Loopback => format!("NBL {} (a send looped back)", self.id),
             Maker::Driver(driver) => {
                 format!("NBL {} ({}'s own)", self.id, kernel().driver_name(driver))
             }
@@ -201,13 +233,19 @@ impl Packet {
 
     /// The driver may touch it.
     pub(super) fn open(&self) {
+        self.descriptor.open(Access::ReadWrite);
+        self.open_payload();
+        self.show_lenders();
+    }
+
+    /// The driver may touch its data.
+    pub(super) fn open_payload(&self) {
         let flags = self.nbl.nbl_flags();
         let read_only = match self.maker {
             Maker::Protocol => flags & NDIS_NBL_FLAGS_SEND_READ_ONLY != 0,
-            Maker::Miniport => flags & NDIS_NBL_FLAGS_RECV_READ_ONLY != 0,
+            Maker::Miniport | Maker::Loopback => flags & NDIS_NBL_FLAGS_RECV_READ_ONLY != 0,
             Maker::Driver(_) => false,
         };
-        self.descriptor.open(Access::ReadWrite);
         if let Some(payload) = &self.payload {
             payload.open(if read_only { Access::ReadOnly } else { Access::ReadWrite });
         }
@@ -219,6 +257,7 @@ impl Packet {
         if let Some(payload) = &self.payload {
             payload.close(why);
         }
+        self.hide_lenders(why);
     }
 
     /// Compares with what it looked like when the lab made it (V21).

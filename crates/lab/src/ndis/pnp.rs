@@ -3,7 +3,7 @@
 //! After "Filter Module PnP Event Notifications", `FilterNetPnPEvent`, `FilterDevicePnPEventNotify`. IRQL:
 //! PASSIVE_LEVEL. Synchronous; a filter passes an event on before it returns.
 
-use std::sync::Arc;
+use std::sync::{Arc, atomic::Ordering};
 
 use nblease_ndis::sys::{
     NDIS_HANDLE, NDIS_OBJECT_HEADER, NDIS_OBJECT_TYPE_DEFAULT, NDIS_SIZEOF_NET_DEVICE_PNP_EVENT_REVISION_1,
@@ -17,6 +17,7 @@ use super::{
     check_header,
     lent::Lent,
     module::Module,
+    power::{self, PowerEvent},
     raw,
 };
 use crate::{
@@ -48,20 +49,38 @@ pub fn net_event(adapter: &Arc<Adapter>, event: i32, buffer: &[u8]) -> NDIS_STAT
 /// A network event goes up from a module (none: from NDIS).
 fn up(adapter: &Arc<Adapter>, from: Option<&Module>, at: *mut NET_PNP_EVENT_NOTIFICATION) -> NDIS_STATUS {
     let next = adapter.next_above(from, |module| module.driver.characteristics.NetPnPEventHandler.is_some());
+    let power = power_event(at);
     let Some(module) = next else {
         let notification: NET_PNP_EVENT_NOTIFICATION = raw::read(at);
+        if let Some(power) = power {
+            adapter.filters_had(power);
+        }
         adapter.note(Event::NetPnP(notification.NetPnPEvent.NetEvent));
         return NDIS_STATUS_SUCCESS;
     };
     let Some(handler) = module.driver.characteristics.NetPnPEventHandler else {
         return NDIS_STATUS_SUCCESS;
     };
+    let started = kernel().clock.now_ns();
+    module.event_passed_ns.store(0, Ordering::SeqCst);
     let status = module.call("FilterNetPnPEvent", PASSIVE_LEVEL, |context| {
         // SAFETY: the driver registered this function; the event is lent for the call.
         unsafe { handler(context, at) }
     });
     kernel().judge.evaluated(rule::V04);
+    if let Some(power) = power {
+        let passed = module.event_passed_ns.load(Ordering::SeqCst);
+        power::handled(&module, power, (kernel().clock.now_ns() - started).saturating_sub(passed));
+    }
     status
+}
+
+/// Which power event this is, if it is one.
+fn power_event(at: *mut NET_PNP_EVENT_NOTIFICATION) -> Option<PowerEvent> {
+    let event = raw::read(at).NetPnPEvent;
+    let mut buffer = vec![0; event.BufferLength as usize];
+    raw::read_bytes(event.Buffer.cast(), &mut buffer);
+    PowerEvent::of(event.NetEvent, &buffer)
 }
 
 /// A device event, from NDIS down.
@@ -113,7 +132,13 @@ pub(super) unsafe extern "efiapi" fn ndis_f_net_pnp_event(
     if !good || !module.require_attached(FUNCTION) {
         return NDIS_STATUS_INVALID_PARAMETER;
     }
-    up(&module.adapter, Some(&module), at)
+    if power_event(at) == Some(PowerEvent::Low) {
+        power::passed_on(&module);
+    }
+    let started = kernel().clock.now_ns();
+    let status = up(&module.adapter, Some(&module), at);
+    module.event_passed_ns.fetch_add(kernel().clock.now_ns() - started, Ordering::SeqCst);
+    status
 }
 
 pub(super) unsafe extern "efiapi" fn ndis_f_device_pnp_event_notify(

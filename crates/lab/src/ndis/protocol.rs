@@ -16,13 +16,15 @@ use rand::{Rng as _, seq::SliceRandom as _};
 
 use super::{
     LAB,
-    adapter::{Adapter, Sink},
+    adapter::{Adapter, FrameCounts, Sink},
     build::{self, Dressing, STATUS_POISON},
-    frame::{Arrived, Frame, SendNbl, flow},
+    delivery::{self, Fate},
+    frame::{Arrived, Frame, SendNbl},
+    headers::flow,
     ledger::{Ledger, Tally},
     module::Module,
     packet::{Maker, Packet},
-    raised, raw, receive, send,
+    raised, receive, send,
 };
 use crate::{
     judge::rule,
@@ -62,7 +64,24 @@ struct State {
     flush_queued: bool,
     sent_frames: u64,
     received_frames: u64,
+    /// Frames that were not simply delivered: all that were lost, corrupt ones of filters' own.
+    fates: Tally<Fate>,
     completions: Tally<NDIS_STATUS>,
+}
+
+impl State {
+    /// Counts received frames; leaves those that are delivered.
+    fn sort_out(&mut self, mut arrived: Vec<Arrived>) -> Vec<Arrived> {
+        arrived.retain(|frame| {
+            let delivered = frame.fate.is_delivered(frame.filters_own);
+            if !delivered || frame.filters_own && frame.fate != Fate::Delivered {
+                *self.fates.entry(frame.fate).or_default() += 1;
+            }
+            delivered
+        });
+        self.received_frames += arrived.len() as u64;
+        arrived
+    }
 }
 
 impl Protocol {
@@ -84,10 +103,16 @@ impl Protocol {
         lock(&self.state).completions.clone()
     }
 
-    /// Frames: (sent, received).
-    pub(super) fn counts(&self) -> (u64, u64) {
+    /// Adds its frames.
+    pub(super) fn count(&self, counts: &mut FrameCounts) {
         let state = lock(&self.state);
-        (state.sent_frames, state.received_frames)
+        let of = |fate| state.fates.get(&fate).copied().unwrap_or_default();
+        counts.sent = state.sent_frames;
+        counts.reached_protocol = state.received_frames;
+        counts.lost_wrong_type = of(Fate::WrongType);
+        counts.lost_bad_checksum = of(Fate::BadChecksum);
+        counts.lost_split_headers = of(Fate::SplitHeaders);
+        counts.corrupt = of(Fate::Corrupt);
     }
 
     pub(super) fn outstanding(&self) -> usize {
@@ -150,7 +175,8 @@ impl Protocol {
             source: std::ptr::without_provenance_mut(self.handle),
             pool: std::ptr::without_provenance_mut(self.pool),
         };
-        let flow = send.frames.first().map_or(0, |frame| flow(&frame.bytes));
+        // All frames of an NBL are of one flow.
+        let flow = send.frames.first().map_or(0, |frame| flow(&frame.bytes, &send.oob));
         let built = build::nbl(&send.frames, &dressing);
         kernel().ndis.ledger.enter_built(built, Maker::Protocol, self.handle, flow)
     }
@@ -176,12 +202,14 @@ impl Protocol {
 
     /// Receives came up. With RESOURCES they stay the caller's.
     pub(super) fn received(&self, adapter: &Arc<Adapter>, packets: &[Arc<Packet>], port: u32, flags: u32) {
-        let arrived: Vec<_> = packets.iter().flat_map(|packet| arrived(packet, port)).collect();
-        let (sink, pace) = {
+        let (looped, others): (Vec<_>, Vec<_>) = packets.iter().partition(|packet| packet.maker == Maker::Loopback);
+        adapter.note_looped_at_top(looped.into_iter().flat_map(|packet| delivery::received(packet, port)).collect());
+        let arrived: Vec<_> = others.into_iter().flat_map(|packet| delivery::received(packet, port)).collect();
+        let (sink, pace, arrived) = {
             let mut state = lock(&self.state);
-            state.received_frames += arrived.len() as u64;
+            let arrived = state.sort_out(arrived);
             let pace = if state.running { state.pace } else { ProtocolPace::AtOnce };
-            (state.sink.clone(), pace)
+            (state.sink.clone(), pace, arrived)
         };
         if let Some(sink) = sink {
             sink(arrived);
@@ -258,13 +286,4 @@ pub(super) fn batches(mut packets: Vec<Arc<Packet>>) -> Vec<Vec<Arc<Packet>>> {
         batches.push(std::mem::replace(&mut packets, rest));
     }
     batches
-}
-
-/// The frames of an NBL, as an end of the stack finds them.
-pub(super) fn arrived(packet: &Packet, port: u32) -> Vec<Arrived> {
-    let nbs = raw::nbs(packet.nbl).unwrap_or_default();
-    let frames = nbs.into_iter().filter_map(raw::Nb::at).filter_map(|nb| raw::frame(nb).ok());
-    let oob = packet.oob();
-    let (nbl_flags, filters_own) = (packet.nbl.nbl_flags(), packet.is_drivers());
-    frames.map(|bytes| Arrived { bytes, oob, nbl_flags, filters_own, port }).collect()
 }

@@ -4,10 +4,11 @@
 //! (a completion comes in the middle of a send). Ownership of the NBLs goes with each call; see [`super::ledger`].
 //! After "Sending Data from a Filter Driver", "Canceling a Send Request in a Filter Driver", "Data Bypass Mode".
 
-use std::sync::{Arc, atomic::Ordering};
+use std::sync::Arc;
 
 use nblease_ndis::sys::{
-    NDIS_HANDLE, NDIS_SEND_COMPLETE_FLAGS_DISPATCH_LEVEL, NDIS_SEND_FLAGS_DISPATCH_LEVEL, NET_BUFFER_LIST, PVOID,
+    NDIS_HANDLE, NDIS_SEND_COMPLETE_FLAGS_DISPATCH_LEVEL, NDIS_SEND_FLAGS_DISPATCH_LEVEL, NDIS_STATUS_SEND_ABORTED,
+    NET_BUFFER_LIST, PVOID,
 };
 
 use super::{
@@ -18,9 +19,11 @@ use super::{
     packet::{Packet, Phase},
 };
 use crate::{
+    clock::Mode,
     judge::rule,
     kernel::kernel,
     pe::exports::Export,
+    sync::lock,
     thread::{self, DISPATCH_LEVEL, PASSIVE_LEVEL},
 };
 
@@ -101,19 +104,29 @@ pub fn cancel(adapter: &Arc<Adapter>, from: Option<&Module>, id: PVOID) {
         return;
     };
     let Some(handler) = module.handlers().cancel_send else { return };
-    let passed_before = module.cancels_passed.load(Ordering::SeqCst);
+    let before = kernel().ndis.ledger.sends_held_of(&module, id.addr());
+    let passed_before = *lock(&module.cancels).entry(id.addr()).or_default();
     module.call("FilterCancelSendNetBufferLists", PASSIVE_LEVEL, |context| {
         // SAFETY: the module registered this function.
         unsafe { handler(context, id) }
     });
     let judge = &kernel().judge;
-    judge.check(rule::V20, module.cancels_passed.load(Ordering::SeqCst) > passed_before, || {
-        format!("{} did not pass a cancellation on", module.name())
+    let passed = lock(&module.cancels).get(&id.addr()).copied().unwrap_or_default();
+    judge.check(rule::V20, passed > passed_before, || {
+        format!("{} did not pass a cancellation on, or not with its CancelId", module.name())
     });
-    let kept = kernel().ndis.ledger.held_with_cancel_id(&module, id.addr());
+    let kept = Ledger::describe(kernel().ndis.ledger.sends_held_of(&module, id.addr()));
     judge.check(rule::V20, kept.is_empty(), || {
         format!("{} keeps sends that were cancelled: {}", module.name(), kept.join("; "))
     });
+    // On other processors something else may end a send at the same time.
+    let strictly = kernel().clock.mode() == Mode::Virtual;
+    for packet in before {
+        let finished = packet.locked().finished;
+        packet.check(rule::V20, finished == Some(NDIS_STATUS_SEND_ABORTED) || !strictly, || {
+            format!("{} did not complete it as aborted when it was cancelled: {finished:x?}", module.name())
+        });
+    }
 }
 
 pub(super) unsafe extern "efiapi" fn ndis_f_send_net_buffer_lists(
@@ -159,7 +172,7 @@ pub(super) unsafe extern "efiapi" fn ndis_f_cancel_send_net_buffer_lists(handle:
     thread::enter(FUNCTION, DISPATCH_LEVEL, rule::V09);
     let Some(module) = kernel().ndis.module(FUNCTION, handle) else { return };
     if module.require_attached(FUNCTION) {
-        module.cancels_passed.fetch_add(1, Ordering::SeqCst);
+        *lock(&module.cancels).entry(id.addr()).or_default() += 1;
         cancel(&module.adapter, Some(&module), id);
     }
 }

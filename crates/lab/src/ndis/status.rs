@@ -9,7 +9,7 @@ use nblease_ndis::sys::{
     MediaConnectStateConnected, MediaConnectStateDisconnected, MediaDuplexStateFull, NDIS_HANDLE, NDIS_LINK_STATE,
     NDIS_OBJECT_HEADER, NDIS_OBJECT_TYPE_DEFAULT, NDIS_OBJECT_TYPE_STATUS_INDICATION,
     NDIS_SIZEOF_STATUS_INDICATION_REVISION_1, NDIS_STATUS, NDIS_STATUS_INDICATION, NDIS_STATUS_INDICATION_REVISION_1,
-    NDIS_STATUS_LINK_STATE,
+    NDIS_STATUS_LINK_STATE, NDIS_STATUS_TASK_OFFLOAD_CURRENT_CONFIG,
 };
 use rand::Rng as _;
 
@@ -19,6 +19,7 @@ use super::{
     check_header,
     lent::Lent,
     module::Module,
+    offload::Offloads,
     raised, raw,
 };
 use crate::{
@@ -62,6 +63,11 @@ pub fn indicate_link(adapter: &Arc<Adapter>, connected: bool) {
     let mut bytes = [0; size_of::<NDIS_LINK_STATE>()];
     raw::read_bytes((&raw const link).cast(), &mut bytes);
     indicate(adapter, NDIS_STATUS_LINK_STATE, &bytes);
+}
+
+/// The miniport indicates NDIS_STATUS_TASK_OFFLOAD_CURRENT_CONFIG.
+pub fn indicate_offloads(adapter: &Arc<Adapter>, offloads: Offloads) {
+    indicate(adapter, NDIS_STATUS_TASK_OFFLOAD_CURRENT_CONFIG, &offloads.bytes());
 }
 
 /// An indication goes up from a module (none: from the miniport).
