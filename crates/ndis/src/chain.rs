@@ -23,7 +23,7 @@
 
 use core::marker::PhantomData;
 use core::mem::ManuallyDrop;
-use core::ptr::NonNull;
+use core::ptr::{NonNull, null_mut};
 
 use crate::handle::FilterHandle;
 use crate::list::List;
@@ -342,6 +342,31 @@ impl LentChain<'_> {
         // SAFETY: the list is on loan to this filter until the callback returns, and the flag lends it on no longer than
         // this call lasts.
         unsafe { indicate(self.filter, &self.list, self.port, self.flags) };
+    }
+
+    /// Passes those packets up that `passes` says, by their index in the chain, each run of them by one call; the others
+    /// are dropped. The list is linked as it came when this returns.
+    pub fn forward_those(self, passes: impl Fn(usize) -> bool) {
+        let mut nbls = self.list.pointers().enumerate().peekable();
+        while let Some((at, first)) = nbls.next() {
+            if !passes(at) {
+                continue;
+            }
+            let (mut last, mut count) = (first, 1);
+            while let Some((_, nbl)) = nbls.next_if(|&(at, _)| passes(at)) {
+                (last, count) = (nbl, count + 1);
+            }
+            let rest = nbls.peek().map(|&(_, nbl)| nbl);
+            // SAFETY: an NBL of the list, which is on loan to this filter alone.
+            unsafe { (*last.as_ptr()).Next = null_mut() };
+            // SAFETY: as for `forward`; the run ends where it was cut.
+            let run = unsafe { List::new(first) };
+            debug_assert_eq!(run.count, count);
+            // SAFETY: as for `forward`.
+            unsafe { indicate(self.filter, &run, self.port, self.flags) };
+            // SAFETY: the run is back.
+            unsafe { (*last.as_ptr()).Next = rest.map_or(null_mut(), NonNull::as_ptr) };
+        }
     }
 }
 

@@ -103,6 +103,14 @@ pub trait Filter: Sized + Send + Sync + 'static {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CancelId(pub(crate) PVOID);
 
+impl CancelId {
+    /// As a number, 0 for a send that cannot be cancelled.
+    #[must_use]
+    pub fn number(self) -> u64 {
+        self.0.addr() as u64
+    }
+}
+
 /// A network plug and play event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NetPnpEvent {

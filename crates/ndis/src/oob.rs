@@ -6,14 +6,16 @@
 //!
 //! Contexts: up to DISPATCH_LEVEL, the original held.
 
+use core::ptr::null_mut;
+
 use crate::own::{OwnError, set_slot};
 use crate::packet::NblRef;
 use crate::sys::{
     MaxNetBufferListInfo, NDIS_NBL_FLAGS_IS_IPV4, NDIS_NBL_FLAGS_IS_IPV6, NDIS_NBL_FLAGS_IS_LOOPBACK_PACKET,
     NDIS_NBL_FLAGS_IS_TCP, NDIS_NBL_FLAGS_IS_UDP, NDIS_NBL_FLAGS_SEND_READ_ONLY, NDIS_NET_BUFFER_LIST_FILTERING_INFO,
-    NDIS_NET_BUFFER_LIST_INFO, NET_BUFFER_LIST, NdisCopySendNetBufferListInfo, NetBufferListFilteringInfo,
-    NetBufferListHashInfo, NetBufferListHashValue, PVOID, TcpSendOffloadsSupplementalNetBufferListInfo,
-    UdpSegmentationOffloadInfo,
+    NDIS_NET_BUFFER_LIST_INFO, NDIS_PORT_NUMBER, NET_BUFFER_LIST, NdisCopySendNetBufferListInfo,
+    NetBufferListFilteringInfo, NetBufferListHashInfo, NetBufferListHashValue, PVOID,
+    TcpSendOffloadsSupplementalNetBufferListInfo, ULONG, UdpSegmentationOffloadInfo,
 };
 
 /// What becomes of a slot.
@@ -101,15 +103,6 @@ pub(crate) enum Direction {
     Receive,
 }
 
-/// What of the original goes with the copy.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Bytes {
-    /// The same bytes.
-    Same,
-    /// Others: what tells of the bytes is cleared.
-    Others,
-}
-
 impl Direction {
     fn slots(self) -> impl Iterator<Item = (NDIS_NET_BUFFER_LIST_INFO, Fate)> {
         let fates = match self {
@@ -129,18 +122,43 @@ pub(crate) fn check(direction: Direction, original: NblRef<'_>) -> Result<(), Ow
     }
 }
 
-/// Gives a copy those slots and flags that it has of its original. Its other slots stay as they are.
-pub(crate) fn copy(direction: Direction, original: NblRef<'_>, bytes: Bytes, to: &mut NET_BUFFER_LIST) {
-    let copied = |fate| fate == Copied || fate == WithBytes && bytes == Bytes::Same;
-    for (slot, _) in direction.slots().filter(|&(_, fate)| copied(fate)) {
+/// What a packet of other bytes takes over from the original in whose place it goes: where it leaves, and what does not
+/// tell of the bytes. Plain values, so that the original may leave first.
+#[derive(Clone, Copy)]
+pub struct Likeness {
+    pub(crate) port: NDIS_PORT_NUMBER,
+    pub(crate) flags: ULONG,
+    direction: Direction,
+    slots: [PVOID; SLOTS],
+    nbl_flags: ULONG,
+}
+
+impl Likeness {
+    pub(crate) fn of(direction: Direction, original: NblRef<'_>, port: NDIS_PORT_NUMBER, flags: ULONG) -> Self {
+        let mut slots = [null_mut(); SLOTS];
+        for ((slot, _), value) in direction.slots().zip(&mut slots).filter(|((_, fate), _)| *fate == Copied) {
+            *value = slot_of(original, slot);
+        }
+        let nbl_flags = original.get().NblFlags & NDIS_NBL_FLAGS_IS_LOOPBACK_PACKET;
+        Self { port, flags, direction, slots, nbl_flags }
+    }
+
+    /// Gives a packet what it takes over.
+    pub(crate) fn give(&self, to: &mut NET_BUFFER_LIST) {
+        for ((slot, _), &value) in self.direction.slots().zip(&self.slots).filter(|((_, fate), _)| *fate == Copied) {
+            set_slot(to, slot, if slot == NetBufferListFilteringInfo { queue_only(value) } else { value });
+        }
+        to.NblFlags = self.nbl_flags;
+    }
+}
+
+/// Gives a deep copy those slots and flags that it has of its original. Its other slots stay as they are.
+pub(crate) fn copy(direction: Direction, original: NblRef<'_>, to: &mut NET_BUFFER_LIST) {
+    for (slot, _) in direction.slots().filter(|&(_, fate)| matches!(fate, Copied | WithBytes)) {
         let value = slot_of(original, slot);
         set_slot(to, slot, if slot == NetBufferListFilteringInfo { queue_only(value) } else { value });
     }
-    to.NblFlags = original.get().NblFlags
-        & match bytes {
-            Bytes::Same => NDIS_NBL_FLAGS_IS_LOOPBACK_PACKET | IS_PROTOCOL,
-            Bytes::Others => NDIS_NBL_FLAGS_IS_LOOPBACK_PACKET,
-        };
+    to.NblFlags = original.get().NblFlags & (NDIS_NBL_FLAGS_IS_LOOPBACK_PACKET | IS_PROTOCOL);
 }
 
 /// What is known about the headers. The other flags tell of the original's memory, or ask for something that its sender

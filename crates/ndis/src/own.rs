@@ -186,6 +186,35 @@ impl OwnNbl {
         self.record().flags
     }
 
+    /// Sets the call by which the packet leaves.
+    pub fn leave_with(&mut self, port: NDIS_PORT_NUMBER, flags: ULONG) {
+        let record = self.record_mut();
+        (record.port, record.flags) = (port, flags);
+    }
+
+    /// Frees those frames of the packet that `keep` does not say, by their index in it. The packet keeps its memory.
+    pub fn retain(&mut self, keep: impl Fn(usize) -> bool) {
+        let mut place: *mut *mut NET_BUFFER = &raw mut self.fields().FirstNetBuffer;
+        for at in 0.. {
+            // SAFETY: the link of this NBL, or of an NB of it.
+            let Some(nb) = NonNull::new(unsafe { place.read() }) else {
+                break;
+            };
+            // SAFETY: an NB of this NBL.
+            let next = unsafe { &raw mut (*nb.as_ptr()).Next };
+            if keep(at) {
+                place = next;
+                continue;
+            }
+            // SAFETY: the link of an NB of this NBL.
+            let next = unsafe { next.read() };
+            // SAFETY: as above.
+            unsafe { place.write(next) };
+            // SAFETY: from the pool's NBs, linked nowhere any more.
+            unsafe { NdisFreeNetBuffer(nb.as_ptr()) };
+        }
+    }
+
     pub fn cookie(&self) -> u64 {
         self.record().cookie
     }
@@ -328,6 +357,14 @@ macro_rules! own {
 own! {
     /// A send of the module's own (`NdisFSendNetBufferLists`).
     OwnSend leaves by send
+}
+
+impl OwnSend {
+    /// Frees those frames that `keep` does not say, by their index in the packet. One without frames must not be passed
+    /// on. No lock is held.
+    pub fn retain(&mut self, keep: impl Fn(usize) -> bool) {
+        self.0.retain(keep);
+    }
 }
 
 own! {

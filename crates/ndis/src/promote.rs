@@ -7,22 +7,21 @@
 use crate::assemble::assemble;
 use crate::chain::LentChain;
 use crate::held::{HeldRecv, HeldSend};
-use crate::oob::{self, Bytes, Direction};
+use crate::oob::{self, Direction};
 use crate::own::{OwnError, OwnRecv, OwnSend};
 use crate::packet::NblRef;
 use crate::pool::NblPool;
 use crate::sys::NDIS_PORT_NUMBER;
 
 impl HeldSend {
-    /// Copies those frames of the packet that `keep` says, by their index in it.
+    /// Copies the packet with all of its frames.
     ///
     /// # Errors
     /// [`OwnError`]; the packet is as it was.
-    pub fn promote(&self, pool: &NblPool, keep: impl Fn(usize) -> bool) -> Result<OwnSend, OwnError> {
+    pub fn promote(&self, pool: &NblPool) -> Result<OwnSend, OwnError> {
         oob::check(Direction::Send, self.nbl())?;
-        let frames = self.nbl().frames().enumerate().filter(|&(at, _)| keep(at)).map(|(_, frame)| frame);
-        let mut copy = assemble(pool, self.port(), self.flags(), frames)?;
-        oob::copy(Direction::Send, self.nbl(), Bytes::Same, copy.fields());
+        let mut copy = assemble(pool, self.port(), self.flags(), self.nbl().frames())?;
+        oob::copy(Direction::Send, self.nbl(), copy.fields());
         Ok(OwnSend::new(copy))
     }
 }
@@ -51,6 +50,6 @@ fn promote_receive(pool: &NblPool, original: NblRef<'_>, port: NDIS_PORT_NUMBER)
     oob::check(Direction::Receive, original)?;
     // A copy has no shared memory information, and nothing else of the call stays with it.
     let mut copy = assemble(pool, port, 0, original.frames())?;
-    oob::copy(Direction::Receive, original, Bytes::Same, copy.fields());
+    oob::copy(Direction::Receive, original, copy.fields());
     Ok(OwnRecv::new(copy))
 }

@@ -1,6 +1,7 @@
 //! Packets of the module's own from bytes that a program gives: in the place of an original, or where there was none.
 //!
-//! Contexts: up to DISPATCH_LEVEL; an original stays with whoever has it, and is only read.
+//! Contexts: up to DISPATCH_LEVEL. A replacement is made where its bytes come from, and told whose place it takes where
+//! both leave: what it takes over then are plain values, and nothing can fail any more.
 //!
 //! Of the original's out-of-band information only what does not tell of its bytes is kept; slots that keep it from being
 //! copied keep it from being replaced. A tag that the bytes begin with goes out of band where the original's was there.
@@ -12,9 +13,9 @@ use core::ptr::{null_mut, without_provenance_mut};
 use crate::assemble::{Pieces, assemble};
 use crate::headers::{ADDRESSES, ETHERNET, Headers, Network, TAG, Transport, headers, leading_tag};
 use crate::held::{HeldRecv, HeldSend};
-use crate::oob::{self, Bytes, Direction};
+pub use crate::oob::Likeness;
+use crate::oob::{self, Direction};
 use crate::own::{OwnError, OwnNbl, OwnRecv, OwnSend, set_slot};
-use crate::packet::NblRef;
 use crate::pool::NblPool;
 use crate::sys::{
     Ieee8021QNetBufferListInfo, NDIS_NET_BUFFER_LIST_8021Q_INFO, NDIS_PORT_NUMBER, NDIS_SEND_FLAGS_CHECK_FOR_LOOPBACK,
@@ -46,43 +47,73 @@ pub struct Frame<'a> {
     pub mtu: u32,
 }
 
-impl HeldSend {
-    /// Makes a send of one frame that is to go in this packet's place.
-    ///
-    /// # Errors
-    /// [`OwnError`]; the packet is as it was.
-    pub fn replace(&self, pool: &NblPool, frame: Frame<'_>, offload: Offload) -> Result<OwnSend, OwnError> {
-        replace_send(pool, self.nbl(), Leaves { port: self.port(), flags: self.flags() }, frame, offload)
-    }
+macro_rules! likeness {
+    ($($packet:ty => $direction:ident, $flags:expr;)*) => {$(
+        impl $packet {
+            /// What a packet that goes in this one's place takes over from it.
+            #[must_use]
+            pub fn likeness(&self) -> Likeness {
+                let flags: fn(&Self) -> ULONG = $flags;
+                Likeness::of(Direction::$direction, self.nbl(), self.port(), flags(self))
+            }
+
+            /// Whether a packet of the module's own can go in this one's place: it carries nothing out of band that
+            /// would be lost and changes what goes over the wire.
+            #[must_use]
+            pub fn is_replaceable(&self) -> bool {
+                oob::check(Direction::$direction, self.nbl()).is_ok()
+            }
+        }
+    )*};
+}
+
+// A receive of our own has no shared memory information, and no other flag of a receive stays with its NBL.
+likeness! {
+    HeldSend => Send, Self::flags;
+    OwnSend => Send, Self::flags;
+    HeldRecv => Receive, |_| 0;
+    OwnRecv => Receive, |_| 0;
 }
 
 impl OwnSend {
-    /// Makes a send of one frame that is to go in this packet's place.
-    ///
-    /// # Errors
-    /// [`OwnError`]; the packet is as it was.
-    pub fn replace(&self, pool: &NblPool, frame: Frame<'_>, offload: Offload) -> Result<Self, OwnError> {
-        replace_send(pool, self.nbl(), Leaves { port: self.port(), flags: self.flags() }, frame, offload)
-    }
-}
-
-impl HeldRecv {
-    /// Makes a receive that is to go in this packet's place.
-    ///
-    /// # Errors
-    /// [`OwnError`]; the packet is as it was.
-    pub fn replace(&self, pool: &NblPool, frame: Frame<'_>) -> Result<OwnRecv, OwnError> {
-        replace_receive(pool, self.nbl(), self.port(), frame)
+    /// Makes this a packet that goes in another's place.
+    pub fn in_place_of(self, original: &Likeness) -> Self {
+        Self::new(self.into_own().in_place_of(original))
     }
 }
 
 impl OwnRecv {
-    /// Makes a receive that is to go in this packet's place.
+    /// Makes this a packet that goes in another's place.
+    pub fn in_place_of(self, original: &Likeness) -> Self {
+        Self::new(self.into_own().in_place_of(original))
+    }
+}
+
+impl OwnNbl {
+    fn in_place_of(mut self, original: &Likeness) -> Self {
+        original.give(self.fields());
+        self.leave_with(original.port, original.flags);
+        self
+    }
+}
+
+impl NblPool {
+    /// Makes a send of one frame that is to go [in another's place](OwnSend::in_place_of). `tagged`: the other's VLAN tag
+    /// lies beside its bytes, so that of these bytes is put there too.
     ///
     /// # Errors
-    /// [`OwnError`]; the packet is as it was.
-    pub fn replace(&self, pool: &NblPool, frame: Frame<'_>) -> Result<Self, OwnError> {
-        replace_receive(pool, self.nbl(), self.port(), frame)
+    /// [`OwnError`].
+    pub fn replacing_send(&self, frame: Frame<'_>, offload: Offload, tagged: bool) -> Result<OwnSend, OwnError> {
+        send(self, Leaves { port: 0, flags: 0 }, &Layout::new(frame, offload, tagged)?).map(OwnSend::new)
+    }
+
+    /// Makes a receive that is to go [in another's place](OwnRecv::in_place_of). `tagged` as for a
+    /// [send](Self::replacing_send).
+    ///
+    /// # Errors
+    /// [`OwnError`].
+    pub fn replacing_receive(&self, frame: Frame<'_>, tagged: bool) -> Result<OwnRecv, OwnError> {
+        receive(self, 0, &Layout::new(frame, Offload::default(), tagged)?).map(OwnRecv::new)
     }
 }
 
@@ -110,33 +141,6 @@ impl NblPool {
 struct Leaves {
     port: NDIS_PORT_NUMBER,
     flags: ULONG,
-}
-
-fn replace_send(
-    pool: &NblPool,
-    original: NblRef<'_>,
-    leaves: Leaves,
-    frame: Frame<'_>,
-    offload: Offload,
-) -> Result<OwnSend, OwnError> {
-    oob::check(Direction::Send, original)?;
-    let layout = Layout::new(frame, offload, original.vlan_tci().is_some())?;
-    let mut own = send(pool, leaves, &layout)?;
-    oob::copy(Direction::Send, original, Bytes::Others, own.fields());
-    Ok(OwnSend::new(own))
-}
-
-fn replace_receive(
-    pool: &NblPool,
-    original: NblRef<'_>,
-    port: NDIS_PORT_NUMBER,
-    frame: Frame<'_>,
-) -> Result<OwnRecv, OwnError> {
-    oob::check(Direction::Receive, original)?;
-    let layout = Layout::new(frame, Offload::default(), original.vlan_tci().is_some())?;
-    let mut own = receive(pool, port, &layout)?;
-    oob::copy(Direction::Receive, original, Bytes::Others, own.fields());
-    Ok(OwnRecv::new(own))
 }
 
 /// A send with what its layout asks for.

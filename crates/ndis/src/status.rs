@@ -20,6 +20,8 @@ impl Status {
     pub const PAUSED: Self = Self(sys::NDIS_STATUS_PAUSED);
     /// `NDIS_STATUS_SEND_ABORTED`: how a send ends that was cancelled.
     pub const SEND_ABORTED: Self = Self(sys::NDIS_STATUS_SEND_ABORTED);
+    /// `NDIS_STATUS_LOW_POWER_STATE`: how a send ends that an adapter's sleep interrupts.
+    pub const LOW_POWER: Self = Self(sys::NDIS_STATUS_LOW_POWER_STATE);
     /// `NDIS_STATUS_RESOURCES`: no memory.
     pub const RESOURCES: Self = Self(sys::NDIS_STATUS_RESOURCES);
     /// `NDIS_STATUS_NOT_SUPPORTED`.

@@ -164,6 +164,18 @@ fn a_lent_receive_goes_up_on_loan_or_just_ends() {
 }
 
 #[test]
+fn some_of_a_lent_chain_go_up_in_runs_and_the_list_is_as_it_was() {
+    let mut packets = packets(6);
+    let flags = NDIS_RECEIVE_FLAGS_RESOURCES;
+    let (chain, nbls) = lent_chain(&mut packets, flags);
+    chain.forward_those(|at| at != 0 && at != 3);
+    let up = |run: &[usize]| Call::Indicate { nbls: run.to_vec(), port: PORT, count: run.len() as u32, flags };
+    assert_eq!(calls(), [up(&nbls[1..3]), up(&nbls[4..])]);
+    let linked: Vec<_> = packets.iter().map(|packet| packet.nbl.Next.addr()).collect();
+    assert_eq!(linked, [&nbls[1..], &[0]].concat());
+}
+
+#[test]
 fn a_packet_tells_what_is_out_of_band() {
     let mut packets = [Packet::new(&[
         Frame { mdls: &[4], offset: 0, data: b"one." },

@@ -43,7 +43,7 @@ fn a_promoted_send_points_to_nothing_of_the_original() {
     let mut original = burst();
     let held = held_send(&mut original, PORT, LOOP | NDIS_SEND_FLAGS_DISPATCH_LEVEL);
     let before = count(Kind::Memory);
-    let mut copy = held.promote(&pool, |_| true).unwrap();
+    let mut copy = held.promote(&pool).unwrap();
     copy.set_cookie(42);
     held.finish(Status::SUCCESS, Level::Passive);
     drop(original);
@@ -76,13 +76,15 @@ fn a_promoted_send_points_to_nothing_of_the_original() {
 }
 
 #[test]
-fn some_frames_of_a_send_are_promoted() {
+fn a_promoted_send_keeps_some_of_its_frames() {
     let pool = pool();
     let mut original = burst();
     let held = held_send(&mut original, PORT, 0);
-    let copy = held.promote(&pool, |at| at != 1).unwrap();
+    let mut copy = held.promote(&pool).unwrap();
+    copy.retain(|at| at != 1);
     assert_eq!(bytes(copy.nbl()), [&burst_bytes()[0][..], &burst_bytes()[2][..]]);
-    assert_eq!(held.promote(&pool, |_| false).err(), Some(OwnError::Length));
+    copy.retain(|_| false);
+    assert_eq!(copy.nbl().frames().count(), 0);
     drop((copy, held));
     drop(pool);
     assert_eq!(live(), BTreeMap::new(), "dropped: freed, and nothing else");
@@ -129,7 +131,7 @@ fn own_packets_end_among_others_that_go_on_in_order() {
     let mut others: Vec<_> = (0..3).map(|_| Packet::of(b"other").nonpaged()).collect();
     let mut source = Packet::of(b"source").nonpaged();
     let held = held_send(&mut source, PORT, 0);
-    let own: Vec<_> = (0..3).map(|_| held.promote(&pool, |_| true).unwrap()).collect();
+    let own: Vec<_> = (0..3).map(|_| held.promote(&pool).unwrap()).collect();
     held.finish(Status::SUCCESS, Level::Passive);
     forget();
     for own in own {
@@ -187,7 +189,7 @@ fn a_batch_has_originals_and_own_packets() {
         let mut originals = Vec::new();
         for packet in &mut packets {
             let held = held_send(packet, PORT, LOOP);
-            let own = held.promote(&pool, |_| true).unwrap();
+            let own = held.promote(&pool).unwrap();
             originals.push(held.nbl().as_ptr().addr());
             assert!(batch.push(own).is_ok() && batch.push(held).is_ok());
         }
@@ -229,7 +231,7 @@ fn each_slot_has_its_fate_in_each_direction() {
             *packet.info(slot) = without_provenance_mut(VALUE);
             let copied = if is_send {
                 let held = held_send(&mut packet, 0, 0);
-                let copied = held.promote(&pool, |_| true).map(|copy| slots(copy.nbl()));
+                let copied = held.promote(&pool).map(|copy| slots(copy.nbl()));
                 held.forward(Level::Passive);
                 copied
             } else {
@@ -276,7 +278,7 @@ fn each_allocation_of_a_copy_may_fail() {
     let mut failures = 0;
     loop {
         fail_after(failures);
-        let copy = held.promote(&pool, |_| true);
+        let copy = held.promote(&pool);
         if stop_failing() {
             assert!(copy.is_ok());
             break;
@@ -310,7 +312,7 @@ fn bytes_that_cannot_be_had_are_an_error() {
     let held = held_send(&mut packet, PORT, 0);
     for mappings in 0..5 {
         MAPPINGS.set(mappings);
-        let error = held.promote(&pool, |_| true).err();
+        let error = held.promote(&pool).err();
         MAPPINGS.set(usize::MAX);
         if let Some(error) = error {
             assert_eq!(error, OwnError::Data(DataError::NotMapped));
@@ -322,11 +324,11 @@ fn bytes_that_cannot_be_had_are_an_error() {
     held.forward(Level::Passive);
     packet.nb(1).DataLength += 100;
     let held = held_send(&mut packet, PORT, 0);
-    assert_eq!(held.promote(&pool, |_| true).err(), Some(OwnError::Data(DataError::Short)));
+    assert_eq!(held.promote(&pool).err(), Some(OwnError::Data(DataError::Short)));
     held.forward(Level::Passive);
     packet.nb(1).DataLength = 0;
     let held = held_send(&mut packet, PORT, 0);
-    assert_eq!(held.promote(&pool, |_| true).err(), Some(OwnError::Length));
+    assert_eq!(held.promote(&pool).err(), Some(OwnError::Length));
     assert_eq!(live(), before);
 }
 
@@ -335,7 +337,7 @@ fn a_pool_ends_with_its_last_packet() {
     let pool = pool();
     let mut packet = Packet::of(b"frame").nonpaged();
     let held = held_send(&mut packet, PORT, 0);
-    let copy = held.promote(&pool, |_| true).unwrap();
+    let copy = held.promote(&pool).unwrap();
     drop(pool);
     assert_eq!((count(Kind::NblPool), count(Kind::NbPool)), (1, 1));
     handed();

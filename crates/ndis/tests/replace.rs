@@ -11,9 +11,9 @@ use nblease_ndis::own::{OwnError, OwnRecv, OwnSend};
 use nblease_ndis::packet::NblRef;
 use nblease_ndis::replace::{Frame, Offload};
 use nblease_ndis::sys::*;
+use stand_in::Packet;
 use stand_in::lease::{bytes, held_recv, held_send, pool};
 use stand_in::memory::{fail_after, live, stop_failing};
-use stand_in::{Packet, calls};
 
 const PORT: u32 = 7;
 const LOOP: u32 = NDIS_SEND_FLAGS_CHECK_FOR_LOOPBACK;
@@ -66,16 +66,23 @@ fn with_slots(direction: usize) -> Packet {
 
 fn replace_send(packet: &mut Packet, bytes: &[u8], offload: Offload) -> Result<OwnSend, OwnError> {
     let held = held_send(packet, PORT, LOOP);
-    let replaced = held.replace(&pool(), of(bytes), offload);
+    let tagged = held.nbl().vlan_tci().is_some();
+    assert!(held.is_replaceable());
+    let replaced = pool().replacing_send(of(bytes), offload, tagged);
+    let likeness = held.likeness();
+    // The original may leave first.
     held.forward(Level::Passive);
-    replaced
+    replaced.map(|own| own.in_place_of(&likeness))
 }
 
 fn replace_receive(packet: &mut Packet, bytes: &[u8]) -> Result<OwnRecv, OwnError> {
     let held = held_recv(packet, PORT, 0);
-    let replaced = held.replace(&pool(), of(bytes));
+    let tagged = held.nbl().vlan_tci().is_some();
+    assert!(held.is_replaceable());
+    let replaced = pool().replacing_receive(of(bytes), tagged);
+    let likeness = held.likeness();
     held.forward(Level::Passive);
-    replaced
+    replaced.map(|own| own.in_place_of(&likeness))
 }
 
 #[test]
@@ -86,7 +93,8 @@ fn what_told_of_a_sends_bytes_is_cleared() {
     // ProtocolId and the hash stay.
     assert_eq!(slots(replaced.nbl()), [(7, 0x0aab_0007), (8, 0x0aab_0008), (9, 0x0aab_0009)]);
     assert_eq!((replaced.port(), replaced.flags()), (PORT, LOOP));
-    let again = replaced.replace(&pool(), of(&new[..40]), Offload::default()).unwrap();
+    let again = pool().replacing_send(of(&new[..40]), Offload::default(), false).unwrap();
+    let again = again.in_place_of(&replaced.likeness());
     assert_eq!(bytes(again.nbl()), [&new[..40]]);
     assert_eq!((again.port(), again.flags()), (PORT, LOOP));
 }
@@ -101,19 +109,22 @@ fn what_told_of_a_receives_bytes_is_cleared() {
     assert!(replaced.nbl().is_loopback());
     // SAFETY: a packet that is there.
     assert_eq!(unsafe { (*replaced.nbl().as_ptr()).NblFlags }, NDIS_NBL_FLAGS_IS_LOOPBACK_PACKET);
-    let again = replaced.replace(&pool(), of(&frame(None, 4, UDP, 60))).unwrap();
+    let again = pool().replacing_receive(of(&frame(None, 4, UDP, 60)), false).unwrap();
+    let again = again.in_place_of(&replaced.likeness());
     assert_eq!(slots(again.nbl()), [(7, 0x0008), (14, 0x0aab_0000)]);
 }
 
 #[test]
 fn a_slot_that_forbids_a_copy_forbids_a_replacement() {
-    let new = frame(None, 4, TCP, 100);
     for slot in [1, 6, 11, 12, 15, 18, 19, 20, 21, 24, 25, 26] {
         let mut packet = Packet::of(b"secret").nonpaged();
         *packet.info(slot) = without_provenance_mut(1);
-        let refused = Some(OwnError::NotPromotable(slot));
-        assert_eq!(replace_send(&mut packet, &new, Offload::default()).err(), refused);
-        assert_eq!(replace_receive(&mut packet, &new).err(), refused);
+        let held = held_send(&mut packet, PORT, LOOP);
+        assert!(!held.is_replaceable());
+        held.forward(Level::Passive);
+        let held = held_recv(&mut packet, PORT, 0);
+        assert!(!held.is_replaceable());
+        held.forward(Level::Passive);
     }
 }
 
@@ -236,16 +247,11 @@ fn a_frame_may_go_where_there_was_none() {
 fn each_allocation_of_a_replacement_may_fail() {
     let pool = pool();
     let new = frame(None, 4, TCP, 100);
-    let mut packet = Packet::of(b"original").nonpaged();
-    let held = held_send(&mut packet, PORT, LOOP);
     let before = live();
     for failures in 0..4 {
         fail_after(failures);
-        assert_eq!(held.replace(&pool, of(&new), Offload::default()).err(), Some(OwnError::NoMemory));
+        assert_eq!(pool.replacing_send(of(&new), Offload::default(), false).err(), Some(OwnError::NoMemory));
         assert!(!stop_failing());
         assert_eq!(live(), before);
     }
-    calls();
-    held.forward(Level::Passive);
-    assert_eq!(calls().len(), 1);
 }
