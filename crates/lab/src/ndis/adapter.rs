@@ -29,6 +29,9 @@ use crate::{kernel::kernel, sync::lock};
 /// Where the frames go that reach an end of the stack.
 pub type Sink = Arc<dyn Fn(Vec<Arrived>) + Send + Sync>;
 
+/// Who is told of NBLs that came back to the end of the stack that made them: the frames, and a send's status.
+pub type HomeSink = Arc<dyn Fn(Vec<Arrived>, NDIS_STATUS) + Send + Sync>;
+
 /// What an adapter is like.
 #[derive(Clone, Debug)]
 pub struct AdapterConfig {
@@ -221,6 +224,16 @@ impl Adapter {
     /// Where frames go that reach the protocol.
     pub fn on_received(&self, sink: Sink) {
         self.protocol.set_sink(sink);
+    }
+
+    /// Who is told of sends that are completed.
+    pub fn on_completed(&self, sink: HomeSink) {
+        self.protocol.set_home_sink(sink);
+    }
+
+    /// Who is told of receives that are returned; their status says nothing.
+    pub fn on_returned(&self, sink: HomeSink) {
+        self.miniport.set_home_sink(sink);
     }
 
     /// How the ends of the stack give packets back.

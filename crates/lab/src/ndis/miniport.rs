@@ -17,7 +17,7 @@ use rand::{Rng as _, seq::SliceRandom as _};
 
 use super::{
     LAB,
-    adapter::{Adapter, FrameCounts, Sink},
+    adapter::{Adapter, FrameCounts, HomeSink, Sink},
     build::{self, Dressing},
     delivery,
     frame::{Arrived, RecvNbl, ether_type},
@@ -69,6 +69,7 @@ struct State {
     offloads: Offloads,
     pace: MiniportPace,
     sink: Option<Sink>,
+    home_sink: Option<HomeSink>,
     answer: Option<OidAnswer>,
     /// Sends that are not completed yet.
     held: Vec<Arc<Packet>>,
@@ -106,6 +107,7 @@ impl Miniport {
             offloads,
             pace: MiniportPace::default(),
             sink: None,
+            home_sink: None,
             answer: None,
             held: Vec::new(),
             flush_queued: false,
@@ -139,6 +141,10 @@ impl Miniport {
 
     pub(super) fn set_sink(&self, sink: Sink) {
         lock(&self.state).sink = Some(sink);
+    }
+
+    pub(super) fn set_home_sink(&self, sink: HomeSink) {
+        lock(&self.state).home_sink = Some(sink);
     }
 
     pub(super) fn set_answer(&self, answer: OidAnswer) {
@@ -343,12 +349,16 @@ impl Miniport {
 
     /// Receives came back.
     pub(super) fn returned(&self, packets: &[Arc<Packet>]) {
+        let sink = lock(&self.state).home_sink.clone();
         for packet in packets {
             let known = lock(&self.state).outstanding.remove(&packet.id).is_some();
             kernel().judge.check(rule::V15, known, || {
                 format!("{} was returned to a miniport that did not indicate it", packet.name())
             });
             Ledger::came_home(packet);
+            if let Some(sink) = &sink {
+                sink(delivery::sent(packet, 0), packet.nbl.status());
+            }
             kernel().ndis.ledger.forget(packet);
         }
         kernel().sched.changed();

@@ -16,7 +16,7 @@ use rand::{Rng as _, seq::SliceRandom as _};
 
 use super::{
     LAB,
-    adapter::{Adapter, FrameCounts, Sink},
+    adapter::{Adapter, FrameCounts, HomeSink, Sink},
     build::{self, Dressing, STATUS_POISON},
     delivery::{self, Fate},
     frame::{Arrived, Frame, SendNbl},
@@ -57,6 +57,7 @@ struct State {
     running: bool,
     pace: ProtocolPace,
     sink: Option<Sink>,
+    home_sink: Option<HomeSink>,
     /// Sends that are not completed yet.
     outstanding: BTreeMap<u64, Arc<Packet>>,
     /// Receives that are not returned yet.
@@ -96,6 +97,10 @@ impl Protocol {
 
     pub(super) fn set_sink(&self, sink: Sink) {
         lock(&self.state).sink = Some(sink);
+    }
+
+    pub(super) fn set_home_sink(&self, sink: HomeSink) {
+        lock(&self.state).home_sink = Some(sink);
     }
 
     /// Completions so far, by status.
@@ -183,6 +188,7 @@ impl Protocol {
 
     /// Sends came back completed.
     pub(super) fn completed(&self, packets: &[Arc<Packet>]) {
+        let sink = lock(&self.state).home_sink.clone();
         for packet in packets {
             let known = lock(&self.state).outstanding.remove(&packet.id).is_some();
             let judge = &kernel().judge;
@@ -195,6 +201,9 @@ impl Protocol {
             });
             *lock(&self.state).completions.entry(status).or_default() += 1;
             Ledger::came_home(packet);
+            if let Some(sink) = &sink {
+                sink(delivery::sent(packet, 0), packet.nbl.status());
+            }
             kernel().ndis.ledger.forget(packet);
         }
         kernel().sched.changed();
