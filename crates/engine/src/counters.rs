@@ -7,6 +7,7 @@ use core::sync::atomic::{AtomicU64, Ordering};
 
 use nblease_abi::stats::{AdapterStats, ReaderStats};
 
+use crate::lease::Event;
 use crate::spill::SpillLevel;
 
 macro_rules! atomic_counters {
@@ -115,6 +116,42 @@ atomic_counters! {
 }
 
 impl ReaderCounters {
+    /// Counts what happened to leases on the reader's account. Events of an adapter's are not counted here.
+    pub fn add_event(&self, event: Event, count: u32) {
+        let counter = match event {
+            Event::Asked => &self.frames_asked,
+            Event::Watched => &self.frames_watched,
+            Event::Passed => &self.frames_passed,
+            Event::Dropped => &self.frames_dropped,
+            Event::Replaced => &self.frames_replaced,
+            Event::PolicyPassed => &self.frames_policy_passed,
+            Event::PolicyDropped => &self.frames_policy_dropped,
+            Event::Spilled => &self.nbls_spilled,
+            Event::Promoted => &self.nbls_promoted,
+            Event::PromotionRefused => &self.nbls_promotion_refused,
+            Event::PromotionFailed => &self.nbls_promotion_failed,
+            Event::NotPromotable => &self.nbls_not_promotable,
+            Event::PromotedExpired => &self.nbls_promoted_expired,
+            Event::ReaderFull => &self.nbls_reader_full,
+            Event::Tripped => &self.trips,
+            Event::Recovered => &self.recoveries,
+            Event::AnsweredTwice => &self.verdicts_twice,
+            Event::AnsweredLate => &self.verdicts_late,
+            Event::AnsweredCancelled => &self.verdicts_cancelled,
+            Event::AnsweredForeign => &self.verdicts_foreign,
+            Event::AnsweredUnknown => &self.verdicts_unknown,
+            Event::Leased
+            | Event::AdapterFull
+            | Event::TableFull
+            | Event::NoPlace
+            | Event::OrderLost
+            | Event::Hurried
+            | Event::SendCancelled
+            | Event::Drained => return,
+        };
+        counter.fetch_add(count.into(), Ordering::Relaxed);
+    }
+
     /// The counters now, with how full the reader's spill is.
     pub fn snapshot(&self, spill: SpillLevel) -> ReaderStats {
         ReaderStats {
@@ -127,6 +164,22 @@ impl ReaderCounters {
 }
 
 impl AdapterCounters {
+    /// Counts what happened to leases on the adapter's account. Events of a reader's are not counted here.
+    pub fn add_event(&self, event: Event, count: u32) {
+        let counter = match event {
+            Event::Leased => &self.nbls_leased,
+            Event::AdapterFull => &self.nbls_adapter_full,
+            Event::TableFull => &self.nbls_table_full,
+            Event::NoPlace => &self.nbls_no_place,
+            Event::OrderLost => &self.nbls_order_lost,
+            Event::Hurried => &self.nbls_hurried,
+            Event::SendCancelled => &self.leases_cancelled,
+            Event::Drained => &self.leases_drained,
+            _ => return,
+        };
+        counter.fetch_add(count.into(), Ordering::Relaxed);
+    }
+
     /// The counters now, of the adapter and in the state named.
     pub fn snapshot(&self, net_luid: u64, if_index: u32, state: u32) -> AdapterStats {
         AdapterStats { net_luid, if_index, state, ..self.read() }

@@ -270,6 +270,7 @@ fn two_threads_hand_over_a_flow_in_its_order() {
             bytes: 100,
             cancel_id: 0,
             promotable: true,
+            tagged: false,
             frames: &frames,
         };
         match shared.with(0, |table| table.insert(&arrival, 3, 0)) {

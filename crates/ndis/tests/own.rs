@@ -88,7 +88,7 @@ fn a_promoted_send_keeps_some_of_its_frames() {
     drop((copy, held));
     drop(pool);
     assert_eq!(live(), BTreeMap::new(), "dropped: freed, and nothing else");
-    assert_eq!(calls().len(), 7, "a mapping for each MDL that is not empty, and the original's completion");
+    assert_eq!(calls().len(), 8, "a mapping for each MDL that is not empty, and the original's completion");
 }
 
 #[test]

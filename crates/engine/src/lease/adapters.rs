@@ -120,17 +120,22 @@ impl Adapters {
         Some(id)
     }
 
-    pub fn remove(&mut self, id: AdapterId) -> bool {
-        let adapter = &mut self.slots[id];
-        let empty = adapter.originals.is_empty()
-            && adapter.copies.is_empty()
+    pub fn is_drained(&self, id: AdapterId) -> bool {
+        let adapter = &self.slots[id];
+        adapter.originals.is_empty()
             && adapter.finish.is_empty()
-            && adapter.lanes[Direction::In].is_empty()
-            && adapter.lanes[Direction::Out].is_empty()
             && adapter.load[Direction::In].leases == 0
-            && adapter.load[Direction::Out].leases == 0;
+            && adapter.load[Direction::Out].leases == 0
+    }
+
+    pub fn remove(&mut self, id: AdapterId) -> bool {
+        let adapter = &self.slots[id];
+        let empty = self.is_drained(id)
+            && adapter.copies.is_empty()
+            && adapter.lanes[Direction::In].is_empty()
+            && adapter.lanes[Direction::Out].is_empty();
         if empty {
-            *adapter = Adapter::NONE;
+            self.slots[id] = Adapter::NONE;
         }
         empty
     }

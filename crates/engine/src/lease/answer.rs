@@ -1,10 +1,11 @@
 //! A reader's verdict on a frame, by ticket.
 
-use super::ids::{ReaderId, Ticket};
+use super::ids::{AdapterId, ReaderId, Ticket};
 use super::readers::Policy;
 use super::state::{Claim, Fate, Job, Lease};
 use super::table::LeaseTable;
 use super::tally::{Event, Tally};
+use crate::reader::Direction;
 
 /// What a reader says about a frame.
 #[derive(Debug, PartialEq, Eq)]
@@ -41,7 +42,29 @@ pub struct Refused<P> {
     pub replacement: Option<P>,
 }
 
+/// Where the frame of an open ticket is going: what a replacement has to suit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Located {
+    /// Where it was seen.
+    pub adapter: AdapterId,
+    /// Which way it goes.
+    pub direction: Direction,
+    /// Whether it can be replaced: see [`Arrival::promotable`](super::Arrival::promotable).
+    pub promotable: bool,
+    /// Whether its VLAN tag lies beside its bytes.
+    pub tagged: bool,
+}
+
 impl<P, T: Tally> LeaseTable<P, T> {
+    /// Where the frame of `reader`'s ticket is going; `None` where [`answer`](Self::answer) would refuse it.
+    pub fn locate(&self, reader: ReaderId, ticket: Ticket) -> Option<Located> {
+        if self.claim(reader, ticket) != Claim::Open {
+            return None;
+        }
+        let Lease { adapter, direction, promotable, tagged, .. } = self.leases[self.frames[ticket.frame()].lease];
+        Some(Located { adapter, direction, promotable, tagged })
+    }
+
     /// `reader` answers. A verdict that is refused changes nothing, except that a late one shows
     /// that the reader answers again.
     pub fn answer(

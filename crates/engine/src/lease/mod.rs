@@ -76,7 +76,7 @@ mod wheel;
 mod work;
 
 pub use adapters::AdapterCaps;
-pub use answer::{Refusal, Refused, Verdict};
+pub use answer::{Located, Refusal, Refused, Verdict};
 pub use cap::{Cap, Load};
 pub use copier::{CopyJob, Delivery, Pin, Promotion, Question, Spilling};
 pub use drain::{Scope, Search};

@@ -128,7 +128,8 @@ pub enum Batch {
 
 impl<P, T: Tally> LeaseTable<P, T> {
     /// Gives `sink` the next at most `max` packets that have ended, all of an adapter and, where
-    /// they go on, of a direction; `None` where there is none that the caller may have.
+    /// they go on, of a direction; `None` where there is none that the caller may have. A packet of which not every frame
+    /// goes on as it is ends its batch, so the caller has one such at a time to make something of.
     ///
     /// `sink` is called with the lock held and keeps what it gets; the caller acts without it.
     /// Whoever changes the table calls this until there is `None`, or sees to it that another does.
@@ -162,9 +163,12 @@ impl<P, T: Tally> LeaseTable<P, T> {
                 break;
             };
             self.unlink_adapter(ix);
-            self.emit(ix, &mut sink);
+            let whole = self.emit(ix, &mut sink);
             self.leases[ix].phase = Phase::Leaving;
             self.leases.push_back(Through::Order, &mut self.adapters[adapter].lanes[direction].leaving, ix);
+            if !whole {
+                break;
+            }
         }
         if self.adapters[adapter].lanes[direction].queue.is_empty() {
             self.forwarding_mut(direction).remove(adapter);
@@ -187,8 +191,8 @@ impl<P, T: Tally> LeaseTable<P, T> {
         self.adapters[adapter].lanes[direction].sending = false;
     }
 
-    /// Hands out a lease's packet and replacements. The lease holds nothing afterwards.
-    fn emit(&mut self, ix: LeaseIx, sink: &mut impl FnMut(Item<P>)) {
+    /// Hands out a lease's packet and replacements; whether it goes on as it is. The lease holds nothing afterwards.
+    fn emit(&mut self, ix: LeaseIx, sink: &mut impl FnMut(Item<P>)) -> bool {
         self.uncharge(ix);
         let ending = self.ending(ix);
         let lease = &mut self.leases[ix];
@@ -216,6 +220,7 @@ impl<P, T: Tally> LeaseTable<P, T> {
             }
             frame = place.next;
         }
+        ending == Ending::Forward
     }
 
     fn ending(&self, ix: LeaseIx) -> Ending {

@@ -92,6 +92,7 @@ pub(super) struct Lease<P> {
     /// Nobody is waited for any more: a later frame of its flow had no place.
     pub hurried: bool,
     pub promotable: bool,
+    pub tagged: bool,
     /// The packet is a copy of ours.
     pub promoted: bool,
 }
@@ -124,6 +125,7 @@ impl<P> Lease<P> {
         expired: false,
         hurried: false,
         promotable: false,
+        tagged: false,
         promoted: false,
     };
 

@@ -52,8 +52,10 @@ pub struct Arrival<'a> {
     pub bytes: u32,
     /// The sender's; 0 for none.
     pub cancel_id: u64,
-    /// Whether a copy of ours may take its place: its out-of-band data can be copied.
+    /// Whether a packet of ours may take its place: its out-of-band data can be copied.
     pub promotable: bool,
+    /// Whether its VLAN tag lies beside its bytes: so will that of what replaces it.
+    pub tagged: bool,
     /// Each of its frames, [`MAX_FRAMES`] at most: of more, none is asked about.
     pub frames: &'a [Wanted],
 }
@@ -159,6 +161,17 @@ impl<P, T: Tally> LeaseTable<P, T> {
     /// Who counts.
     pub const fn tally(&self) -> &T {
         &self.tally
+    }
+
+    /// Who counts, to be told whom.
+    pub const fn tally_mut(&mut self) -> &mut T {
+        &mut self.tally
+    }
+
+    /// Whether nothing of an adapter's originals is left in the table. What was given to a copier is, until it is brought
+    /// back; what [`next_batch`](Self::next_batch) gave is not: the caller knows when it has left.
+    pub fn is_drained(&self, adapter: AdapterId) -> bool {
+        self.adapters.is_drained(adapter)
     }
 
     /// An adapter, closed to leases until it is [opened](Self::open_adapter); `None` where there
@@ -335,6 +348,7 @@ impl<P, T: Tally> LeaseTable<P, T> {
             direction: arrival.direction,
             phase: Phase::Asking,
             promotable: arrival.promotable,
+            tagged: arrival.tagged,
             ..Lease::FREE
         };
         readers.iter().for_each(|reader| self.readers[reader].bound += 1);

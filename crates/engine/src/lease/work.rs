@@ -28,6 +28,7 @@ fn insert(rig: &mut Rig, packet: usize, now: u64) {
         bytes: 1500,
         cancel_id: 0,
         promotable: true,
+        tagged: false,
         frames: &[Wanted { readers, dropped: false }],
     };
     assert_eq!(rig.table.insert(&arrival, packet, now), Admission::Leased);

@@ -350,6 +350,7 @@ impl Run {
             bytes: 100,
             cancel_id,
             promotable,
+            tagged: false,
             frames: &wanted,
         };
         let admission = self.table.insert(&arrival, packet, self.model.now);

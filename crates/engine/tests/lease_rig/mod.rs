@@ -93,6 +93,7 @@ impl Rig {
             bytes: 100,
             cancel_id: 0,
             promotable: true,
+            tagged: false,
             frames,
         }
     }
