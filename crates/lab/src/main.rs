@@ -18,6 +18,7 @@ use nblease_lab::{
     lab::{Lab, LabConfig},
     ndis::Inf,
     scenario::{
+        capture::As,
         lifecycle::{self, Lifecycle},
         live::{Place, Wire},
         replay::{self, Replayed},
@@ -90,6 +91,8 @@ struct ReplayArgs {
 enum ReadMode {
     /// It watches.
     Tap,
+    /// It is asked about each frame, and lets it pass.
+    Gate,
 }
 
 #[derive(Args)]
@@ -201,22 +204,29 @@ impl Lives {
 }
 
 fn replays(args: &ReplayArgs) -> Result<()> {
-    let ReadMode::Tap = args.mode;
+    let how = match args.mode {
+        ReadMode::Tap => As::Tap,
+        ReadMode::Gate => As::Gate,
+    };
     let mut all = Replayed::default();
     for (number, file) in args.files.iter().enumerate() {
         let frames = capture::frames(file)?;
         let seed = args.run.seed + number as u64;
         let lab = Lab::new(LabConfig { slow: true, ..args.run.config(Mode::Virtual, seed)? });
         let (replayed, captured) =
-            replay::run(&lab, &args.sys, &frames).with_context(|| format!("{}, seed {seed}", file.display()))?;
+            replay::run(&lab, &args.sys, how, &frames).with_context(|| format!("{}, seed {seed}", file.display()))?;
         lab.finish();
         all.add(replayed);
         if let Some(out) = &args.out {
             keep(out, file, &captured)?;
         }
     }
+    let originals = match how {
+        As::Tap => String::new(),
+        As::Gate => format!(" forwarded_originals={}%", all.forwarded_originals()),
+    };
     println!(
-        "replay: ok files={} frames={} copies_per_frame={:.2} violations=0",
+        "replay: ok files={} frames={} copies_per_frame={:.2}{originals} violations=0",
         args.files.len(),
         all.frames,
         all.copies_per_frame()

@@ -14,7 +14,7 @@ pub struct Args {
     /// The driver; the one that is built here where absent
     #[arg(long)]
     driver: Option<PathBuf>,
-    /// Captures (pcap or pcapng), and other arguments of `nblease-lab replay`: [--mode tap] [--out DIR] [--seed N]
+    /// Captures (pcap or pcapng), and other arguments of `nblease-lab replay`: [--mode tap|gate] [--out DIR] [--seed N]
     #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true, value_name = "FILE")]
     files: Vec<OsString>,
 }

@@ -1,25 +1,31 @@
-//! A program that captures through the driver's device: reads pended all the time, records as they come.
+//! A program that captures through the driver's device: reads pended all the time, records as they come; as a GATE it
+//! lets every frame pass.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::sync::Arc;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Result, anyhow, ensure};
 use nblease_abi::{
-    configure::{Configure, ConfigureReply},
-    ioctl::{DEVICE_NAME_WIN32, IOCTL_CONFIGURE},
-    pcapng::{Blocks, EpbFlags, SHB_MAX_LEN, ShbPlan},
+    NtStatus,
+    configure::{Configure, POLICY_PASS},
+    pcapng::{SHB_MAX_LEN, ShbPlan},
 };
-use zerocopy::{FromBytes as _, IntoBytes as _};
 
-use crate::{
-    io::{Handle, Pending, Process},
-    kernel::kernel,
-    ndis::Adapter,
-};
+use super::reader::{Reader, Say, records};
+use crate::{kernel::kernel, ndis::Adapter};
 
 /// Reads that are pended at a time.
 const READS: usize = 4;
-/// Room in a read for several records.
-const RECORDS: u32 = 4;
+/// A budget that is never used up.
+const BUDGET_MS: u32 = 500;
+
+/// How it reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum As {
+    /// It watches.
+    Tap,
+    /// It is asked, and lets pass.
+    Gate,
+}
 
 /// A frame as the driver delivered it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -32,10 +38,7 @@ pub struct Captured {
 
 /// A capture under way.
 pub struct Capture {
-    process: Process,
-    handle: Handle,
-    read_len: usize,
-    reads: VecDeque<Pending>,
+    reader: Reader,
     blocks: Vec<u8>,
     frames: Vec<Captured>,
     lost: u64,
@@ -47,53 +50,51 @@ impl Capture {
     ///
     /// # Errors
     /// The device is not there, or refuses.
-    pub fn start(adapters: &[&Arc<Adapter>], snaplen: u32) -> Result<Self> {
-        let process = Process::new("capture", true);
-        let handle = process
-            .open(DEVICE_NAME_WIN32)
-            .map_err(|status| anyhow::anyhow!("{DEVICE_NAME_WIN32} does not open: {status:?}"))?;
-        let mut config = Configure { snaplen, ..Configure::tap(adapters.len() as u32) };
+    pub fn start(adapters: &[&Arc<Adapter>], how: As, snaplen: u32) -> Result<Self> {
+        let count = adapters.len() as u32;
+        let config = match how {
+            As::Tap => Configure::tap(count),
+            As::Gate => Configure::gate(count, POLICY_PASS, BUDGET_MS),
+        };
+        let mut config = Configure { snaplen, ..config };
         config.spill_bytes = config.spill_floor();
-        let mut input = config.as_bytes().to_vec();
-        input.extend(adapters.iter().flat_map(|adapter| adapter.luid.to_le_bytes()));
-        let completion = handle.ioctl(IOCTL_CONFIGURE, &input, size_of::<ConfigureReply>()).wait();
-        ensure!(completion.status == 0, "CONFIGURE: {:#x}", completion.status);
-        let reply = completion.data.get(..completion.information).unwrap_or_default();
-        let reply = ConfigureReply::read_from_bytes(reply).ok().context("the answer to CONFIGURE")?;
-        let read_len = (reply.needed_read_bytes * RECORDS) as usize;
-        let (reads, blocks, frames) = (VecDeque::new(), Vec::new(), Vec::new());
-        let mut capture = Self { process, handle, read_len, reads, blocks, frames, lost: 0 };
-        capture.pend();
-        Ok(capture)
+        let mut reader = Reader::open(adapters, config, &[], READS)?;
+        reader.pend();
+        Ok(Self { reader, blocks: Vec::new(), frames: Vec::new(), lost: 0 })
     }
 
-    fn pend(&mut self) {
-        while self.reads.len() < READS {
-            self.reads.push_back(self.handle.read(self.read_len));
+    /// Takes what reads have been completed, in their order, answers, and pends as many anew; until there is nothing
+    /// more.
+    ///
+    /// # Errors
+    /// A read or a verdict that failed, or records that are not pcapng.
+    pub fn collect(&mut self) -> Result<()> {
+        loop {
+            kernel().sched.pump();
+            let (reads, failed) = self.reader.take();
+            ensure!(failed.is_empty(), "READ: {failed:?}");
+            if reads.is_empty() {
+                return Ok(());
+            }
+            for bytes in reads {
+                self.keep(&bytes)?;
+            }
+            self.reader.pend();
         }
     }
 
-    /// Takes what reads have been completed, in their order, and pends as many anew.
-    ///
-    /// # Errors
-    /// A read that failed, or records that are not pcapng.
-    pub fn collect(&mut self) -> Result<()> {
-        kernel().sched.pump();
-        while let Some(completion) = self.reads.front().and_then(Pending::try_result) {
-            self.reads.pop_front();
-            ensure!(completion.status == 0, "READ: {:#x}", completion.status);
-            let bytes = completion.data.get(..completion.information).unwrap_or_default();
-            for block in Blocks::new(bytes) {
-                let block = block.map_err(|error| anyhow::anyhow!("a READ's blocks: {error:?}"))?;
-                let Some(packet) = block.packet() else { continue };
-                let packet = packet.map_err(|error| anyhow::anyhow!("a READ's packet: {error:?}"))?;
-                ensure!(packet.original_len as usize == packet.data.len(), "a frame was cut to the snaplen");
-                self.lost += packet.dropcount;
-                let sent = packet.flags.contains(EpbFlags::OUTBOUND);
-                self.frames.push(Captured { sent, bytes: packet.data.to_vec() });
-            }
-            self.blocks.extend_from_slice(bytes);
-            self.pend();
+    fn keep(&mut self, bytes: &[u8]) -> Result<()> {
+        let mut answers = Vec::new();
+        for record in records(bytes)? {
+            ensure!(record.original_len == record.bytes.len(), "a frame was cut to the snaplen");
+            self.lost += record.lost;
+            self.frames.push(Captured { sent: record.sent, bytes: record.bytes });
+            answers.extend(record.ticket.map(|ticket| (ticket, Say::Pass)));
+        }
+        self.blocks.extend_from_slice(bytes);
+        if !answers.is_empty() {
+            let statuses = self.reader.answer(&answers).map_err(|status| anyhow!("VERDICT: {status:?}"))?;
+            ensure!(statuses.iter().all(|status| *status == NtStatus::SUCCESS), "verdicts: {statuses:?}");
         }
         Ok(())
     }
@@ -119,7 +120,6 @@ impl Capture {
 
     /// Closes the device; what was still pended is cancelled.
     pub fn stop(self) {
-        self.handle.close();
-        self.process.kill();
+        self.reader.close();
     }
 }

@@ -3,6 +3,7 @@
 pub mod capture;
 pub mod lifecycle;
 pub mod live;
+pub mod reader;
 pub mod replay;
 mod stranger;
 pub mod traffic;

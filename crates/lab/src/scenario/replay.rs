@@ -1,17 +1,21 @@
 //! Replay: each frame of a capture goes down as a send and up as a receive, through the driver, which is captured from
-//! meanwhile. What comes out at the ends and what was captured has to be what went in, byte for byte.
+//! meanwhile, by a TAP or by a GATE that lets all pass. What comes out at the ends and what was captured has to be what
+//! went in, byte for byte.
 //!
 //! In slow mode, so that the lab itself counts what the driver copies; after each list no 16 bytes of a payload may
 //! lie in memory of the driver's own.
 
-use std::{path::Path, sync::Arc};
+use std::{
+    path::Path,
+    sync::{Arc, atomic::Ordering},
+};
 
 use anyhow::{Result, ensure};
 use nblease_ndis::sys::{NDIS_NBL_FLAGS_IS_LOOPBACK_PACKET, NDIS_RECEIVE_FLAGS_RESOURCES};
 use rand::{Rng as _, rngs::SmallRng};
 
 use super::{
-    capture::{Capture, Captured},
+    capture::{As, Capture, Captured},
     traffic::Ends,
 };
 use crate::{
@@ -36,6 +40,8 @@ pub struct Replayed {
     pub delivered: u64,
     /// Payload bytes that the driver copied for that.
     pub copied: u64,
+    /// Of the frames that went in, both ways, those that came out in the very packets that they went in with.
+    pub originals: u64,
 }
 
 impl Replayed {
@@ -50,6 +56,12 @@ impl Replayed {
         self.frames += other.frames;
         self.delivered += other.delivered;
         self.copied += other.copied;
+        self.originals += other.originals;
+    }
+
+    /// Per cent of the frames that came out in their own packets, rounded down.
+    pub fn forwarded_originals(&self) -> u64 {
+        (100 * self.originals).checked_div(2 * self.frames).unwrap_or_default()
     }
 }
 
@@ -57,28 +69,32 @@ impl Replayed {
 ///
 /// # Errors
 /// What differs, or was left in the driver's memory.
-pub fn run(lab: &Lab, driver: &Path, frames: &[Vec<u8>]) -> Result<(Replayed, Vec<u8>)> {
+pub fn run(lab: &Lab, driver: &Path, how: As, frames: &[Vec<u8>]) -> Result<(Replayed, Vec<u8>)> {
     let driver = lab.run(driver)?;
     let adapter = lab.adapter(AdapterConfig::default());
     kernel().sched.pump();
     let ends = Ends::watch(&adapter);
     let longest = frames.iter().map(Vec::len).max().unwrap_or_default() as u32;
-    let mut capture = Capture::start(&[&adapter], longest + SNAPLEN_SLACK)?;
+    let mut capture = Capture::start(&[&adapter], how, longest + SNAPLEN_SLACK)?;
     capture.collect()?;
     kernel().memory.reset_counts();
+    // What is lent for a call only is not waited for.
+    let resources = how == As::Tap;
     let mut delivered = 0;
+    let mut looped = 0;
     let mut left = frames;
     while !left.is_empty() {
         let count = kernel().rng().random_range(1..=MAX_LIST).min(left.len());
         let (now, later) = left.split_at(count);
         left = later;
         for sent in [true, false] {
-            delivered += if sent { send(&adapter, &ends, now) } else { receive(&adapter, &ends, now) };
+            delivered += if sent { send(&adapter, &ends, now) } else { receive(&adapter, &ends, now, resources) };
             capture.collect()?;
             nothing_left_behind(driver, now)?;
         }
         if kernel().rng().random_bool(0.2) {
             loop_back(&adapter, &ends, &mut capture, now)?;
+            looped += now.len() as u64;
         }
     }
     let counts = kernel().memory.counts();
@@ -95,7 +111,8 @@ pub fn run(lab: &Lab, driver: &Path, frames: &[Vec<u8>]) -> Result<(Replayed, Ve
     capture.stop();
     kernel().sched.pump();
     ensure!(lab.unload(driver), "the driver does not unload");
-    Ok((Replayed { frames: frames.len() as u64, delivered, copied }, file))
+    let originals = ends.originals.load(Ordering::Relaxed).saturating_sub(looped);
+    Ok((Replayed { frames: frames.len() as u64, delivered, copied, originals }, file))
 }
 
 /// A frame and its tag: in the frame, or for most tagged ones out of band, as a card does it.
@@ -127,13 +144,13 @@ fn send(adapter: &Arc<Adapter>, ends: &Ends, wire: &[Vec<u8>]) -> u64 {
     bytes
 }
 
-/// Indicates frames in one list, some lists with RESOURCES: bytes of payload.
-fn receive(adapter: &Arc<Adapter>, ends: &Ends, wire: &[Vec<u8>]) -> u64 {
+/// Indicates frames in one list, some lists with RESOURCES where `resources` says so: bytes of payload.
+fn receive(adapter: &Arc<Adapter>, ends: &Ends, wire: &[Vec<u8>], resources: bool) -> u64 {
     let (receives, resources) = {
         let rng = &mut *kernel().rng();
         let dressed: Vec<_> = wire.iter().map(|frame| dress(rng, frame)).collect();
         let receives = dressed.into_iter().map(|(frame, oob)| RecvNbl { oob, ..RecvNbl::new(frame) });
-        (receives.collect::<Vec<_>>(), rng.random_bool(0.2))
+        (receives.collect::<Vec<_>>(), resources && rng.random_bool(0.2))
     };
     lock(&ends.indicated).extend_from_slice(wire);
     adapter.receive(&receives, if resources { NDIS_RECEIVE_FLAGS_RESOURCES } else { 0 });

@@ -1,6 +1,9 @@
 //! Generated traffic: frames of many kinds and sizes, sent and received in lists of any shape.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{
+    Arc, Mutex,
+    atomic::{AtomicU64, Ordering},
+};
 
 use nblease_ndis::sys::{
     NDIS_NBL_FLAGS_IS_LOOPBACK_PACKET, NDIS_NBL_FLAGS_RECV_READ_ONLY, NDIS_NBL_FLAGS_SEND_READ_ONLY,
@@ -28,6 +31,8 @@ pub struct Ends {
     pub indicated: Mutex<Vec<Vec<u8>>>,
     /// Frames that reached the protocol.
     pub reached_protocol: Mutex<Vec<Vec<u8>>>,
+    /// Frames that reached either end in the very packets that the other end made.
+    pub originals: AtomicU64,
 }
 
 impl Ends {
@@ -35,9 +40,15 @@ impl Ends {
     pub fn watch(adapter: &Adapter) -> Arc<Self> {
         let ends = Arc::new(Self::default());
         let (down, up) = (ends.clone(), ends.clone());
-        adapter.on_sent(Arc::new(move |frames| keep(&down.reached_miniport, &frames)));
-        adapter.on_received(Arc::new(move |frames| keep(&up.reached_protocol, &frames)));
+        adapter.on_sent(Arc::new(move |frames| down.keep(&down.reached_miniport, &frames)));
+        adapter.on_received(Arc::new(move |frames| up.keep(&up.reached_protocol, &frames)));
         ends
+    }
+
+    fn keep(&self, into: &Mutex<Vec<Vec<u8>>>, frames: &[Arrived]) {
+        let originals = frames.iter().filter(|frame| !frame.filters_own).count();
+        self.originals.fetch_add(originals as u64, Ordering::Relaxed);
+        lock(into).extend(frames.iter().map(Arrived::on_the_wire));
     }
 
     /// Whether all came out that went in, as it was, in order within each flow and direction.
@@ -67,10 +78,6 @@ impl Ends {
     pub fn frames(&self) -> usize {
         lock(&self.sent).len() + lock(&self.indicated).len()
     }
-}
-
-fn keep(into: &Mutex<Vec<Vec<u8>>>, frames: &[Arrived]) {
-    lock(into).extend(frames.iter().map(Arrived::on_the_wire));
 }
 
 /// A stable sort by flow: frames of one flow stay in order.
@@ -195,6 +202,17 @@ pub fn receive_some(adapter: &Arc<Adapter>, ends: &Ends, thread: u8) -> bool {
         lock(&ends.indicated).extend(wire);
     }
     taken
+}
+
+/// A send and a receive of the plainest kind: a filter that holds any will hold these.
+pub fn send_and_receive_plain(adapter: &Arc<Adapter>, ends: &Ends) {
+    let [sent, received] = [0, 1].map(|thread| frame(&mut kernel().rng(), thread));
+    if adapter.send(&[SendNbl::new([Frame::new(sent.clone())])], 0) {
+        lock(&ends.sent).push(sent);
+    }
+    if adapter.receive(&[RecvNbl::new(Frame::new(received.clone()))], 0) {
+        lock(&ends.indicated).push(received);
+    }
 }
 
 fn a_receive(rng: &mut SmallRng, thread: u8) -> RecvNbl {
