@@ -54,12 +54,13 @@ pub fn all() -> Result<()> {
     Ok(())
 }
 
-fn output() -> PathBuf {
+/// Where they are.
+pub fn output() -> PathBuf {
     paths::root().join("target/driver/x64/filters")
 }
 
-fn libraries() -> [PathBuf; 2] {
-    ["ntoskrnl.lib", "ndis.lib"].map(|name| wdk::library_folder(Arch::X64).join(name))
+fn libraries() -> [PathBuf; 3] {
+    ["ntoskrnl.lib", "ndis.lib", "WdfLdr.lib"].map(|name| wdk::library_folder(Arch::X64).join(name))
 }
 
 /// A driver to build.

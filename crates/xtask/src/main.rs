@@ -14,6 +14,7 @@ mod mutants;
 mod paths;
 mod programs;
 mod replay;
+mod rules;
 mod setup;
 mod test;
 mod wdk;
@@ -40,6 +41,8 @@ enum Command {
     Mutants,
     /// Put each frame of captures through the driver in both directions, and compare
     Replay(replay::Args),
+    /// Put the filters that each break a rule through the lab, and their sound twins
+    Rules,
     /// Run everything, as CI does
     Test,
     /// Build the lab and `nblease`
@@ -56,6 +59,7 @@ fn main() -> ExitCode {
         Command::Demo(args) => demo::run(&args),
         Command::Mutants => mutants::run(),
         Command::Replay(args) => replay::run(&args),
+        Command::Rules => rules::run(),
         Command::Test => test::run(),
         Command::Programs => programs::build().map(drop),
         Command::Lab(args) => lab_cmd::run(&args),

@@ -11,7 +11,9 @@ enum { broken = BROKEN };
 
 static void replace(void);
 
+#ifndef OWN_ENTRY
 NTSTATUS DriverEntry(PDRIVER_OBJECT driver, PUNICODE_STRING registry_path) {
     replace();
     return passthru_entry(driver, registry_path);
 }
+#endif

@@ -1,97 +1,18 @@
 /* V25: sends a frame of its own while it restarts; or with the first send that comes once it runs. */
-#include "breaker.h"
-
-/* The first adapter's: on others nothing is sent. */
-static struct module *speaker;
-static NDIS_HANDLE pool;
-static PMDL mdl;
-static PNET_BUFFER_LIST own;
-static volatile LONG is_said;
-static KEVENT is_back;
-/* To everybody, from a locally administered address, with an EtherType for experiments. */
-static UCHAR frame[60] = { 255, 255, 255, 255, 255, 255, 2, 0, 0, 0, 0, 1, 0x88, 0xb5 };
+#include "own.h"
 
 static void say(void) {
-    if (__sync_lock_test_and_set(&is_said, 1))
-        return;
-    KeClearEvent(&is_back);
     NdisFSendNetBufferLists(speaker->handle, own, 0, 0);
 }
 
-static NDIS_STATUS prepare(struct module *module) {
-    NET_BUFFER_LIST_POOL_PARAMETERS parameters = {
-        .Header = {
-            NDIS_OBJECT_TYPE_DEFAULT,
-            NET_BUFFER_LIST_POOL_PARAMETERS_REVISION_1,
-            NDIS_SIZEOF_NET_BUFFER_LIST_POOL_PARAMETERS_REVISION_1,
-        },
-        .fAllocateNetBuffer = 1,
-        .PoolTag = POOL_TAG,
-    };
-    pool = NdisAllocateNetBufferListPool(module->handle, &parameters);
-    mdl = pool ? NdisAllocateMdl(module->handle, frame, sizeof(frame)) : 0;
-    own = mdl ? NdisAllocateNetBufferAndNetBufferList(pool, 0, 0, mdl, 0, sizeof(frame)) : 0;
-    if (own) {
-        own->SourceHandle = module->handle;
-        is_said = 0;
-        return NDIS_STATUS_SUCCESS;
-    }
-    if (mdl)
-        NdisFreeMdl(mdl);
-    if (pool)
-        NdisFreeNetBufferListPool(pool);
-    return NDIS_STATUS_RESOURCES;
-}
-
-static NDIS_STATUS speaking_restart(NDIS_HANDLE context, PNDIS_FILTER_RESTART_PARAMETERS parameters) {
-    if (!speaker && prepare(context) == NDIS_STATUS_SUCCESS) {
-        speaker = context;
-        if (broken)
-            say();
-    }
-    return restart(context, parameters);
-}
-
-static NDIS_STATUS speaking_pause(NDIS_HANDLE context, PNDIS_FILTER_PAUSE_PARAMETERS parameters) {
-    if (context == speaker) {
-        KeWaitForSingleObject(&is_back, Executive, KernelMode, 0, 0);
-        NdisFreeNetBufferList(own);
-        NdisFreeMdl(mdl);
-        NdisFreeNetBufferListPool(pool);
-        speaker = 0;
-    }
-    return pause(context, parameters);
-}
-
-static void speaking_send(NDIS_HANDLE context, PNET_BUFFER_LIST lists, NDIS_PORT_NUMBER port, ULONG flags) {
-    if (context == speaker)
-        say();
-    send(context, lists, port, flags);
-}
-
-/* Takes its own out of what comes back, and passes the rest up. */
-static void speaking_send_complete(NDIS_HANDLE context, PNET_BUFFER_LIST lists, ULONG flags) {
-    PNET_BUFFER_LIST *link = &lists;
-    int is_own_back = 0;
-    while (*link) {
-        if (*link == own) {
-            *link = own->Next;
-            own->Next = 0;
-            is_own_back = 1;
-        } else {
-            link = &(*link)->Next;
-        }
-    }
-    if (is_own_back)
-        KeSetEvent(&is_back, 0, 0);
-    if (lists)
-        send_complete(context, lists, flags);
+static NDIS_STATUS early_restart(NDIS_HANDLE context, PNDIS_FILTER_RESTART_PARAMETERS parameters) {
+    NDIS_STATUS status = speaking_restart(context, parameters);
+    if (broken && context == speaker)
+        say_once();
+    return status;
 }
 
 static void replace(void) {
-    KeInitializeEvent(&is_back, NotificationEvent, 1);
-    characteristics.RestartHandler = speaking_restart;
-    characteristics.PauseHandler = speaking_pause;
-    characteristics.SendNetBufferListsHandler = speaking_send;
-    characteristics.SendNetBufferListsCompleteHandler = speaking_send_complete;
+    speak();
+    characteristics.RestartHandler = early_restart;
 }

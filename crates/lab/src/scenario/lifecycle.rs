@@ -64,8 +64,12 @@ pub fn run(lab: &Lab, life: &Lifecycle) -> Result<usize> {
     adapter.send_strays();
     for _ in 0..3 {
         traffic_round(&adapter, &ends, life.rounds);
+        traffic::send_and_receive_plain(&adapter, &ends);
         quiet();
+        cancel_round(&adapter, life.transparent);
         control_round(&adapter, life.transparent)?;
+        // A filter may have something when it is paused.
+        traffic::send_and_receive_plain(&adapter, &ends);
         pause_round(&adapter);
     }
     stranger.call_and_leave();
@@ -77,7 +81,6 @@ pub fn run(lab: &Lab, life: &Lifecycle) -> Result<usize> {
             through?;
         }
     }
-    cancel_round(&second, life.transparent);
     let second_ends = Ends::watch(&second);
     traffic_round(&second, &second_ends, life.rounds);
     second.unplug();
