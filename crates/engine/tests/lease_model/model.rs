@@ -554,7 +554,10 @@ impl Model {
     /// What comes out of an exit now, at most so much; afterwards it is gone or leaving.
     pub fn take(&mut self, adapter: usize, direction: Option<Direction>, max: usize) -> (Vec<usize>, Vec<Done>) {
         let queue = self.queues.entry(exit(adapter, direction)).or_default();
-        let taken: Vec<_> = queue.drain(..max.min(queue.len())).collect();
+        // What does not go on as it is ends its batch.
+        let whole = |ix: &usize| self.leases[*ix].frames.iter().all(|f| f.fate == Fate::Passing);
+        let last = queue.iter().position(|ix| direction.is_some() && !whole(ix)).map_or(max, |at| at + 1);
+        let taken: Vec<_> = queue.drain(..max.min(last).min(queue.len())).collect();
         let mut done = Vec::new();
         for &ix in &taken {
             let lease = &mut self.leases[ix];
