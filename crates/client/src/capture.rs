@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use nblease_abi::NtStatus;
 use nblease_abi::configure::Configure;
+use nblease_abi::rules::RuleRecord;
 
 use crate::{Device, Ended, Error, ReadId, Stats, Transport};
 
@@ -43,10 +44,16 @@ impl<T: Transport> Capture<T> {
     ///
     /// # Errors
     /// As [`Device::configure`], and where the read size does not suffice.
-    pub fn start(
+    pub fn start(device: Device<T>, config: &Configure, luids: &[u64], options: CaptureOptions) -> Result<Self, Error> {
+        Self::start_with(device, config, luids, &[], options)
+    }
+
+    /// The same with rules, which only a GATE has.
+    pub(crate) fn start_with(
         mut device: Device<T>,
         config: &Configure,
         luids: &[u64],
+        rules: &[RuleRecord],
         options: CaptureOptions,
     ) -> Result<Self, Error> {
         // Known before the driver is asked, so that nothing has to be taken back.
@@ -56,7 +63,7 @@ impl<T: Transport> Capture<T> {
             Some(size) => size,
             None => DEFAULT_READ_SIZE.max(needed.next_multiple_of(PAGE)),
         };
-        let needed = device.configure(config, luids)?.needed_read_bytes as usize;
+        let needed = device.configure(config, luids, rules)?.needed_read_bytes as usize;
         if read_size < needed {
             return Err(Error::ReadTooSmall { size: read_size, needed });
         }
@@ -115,6 +122,11 @@ impl<T: Transport> Capture<T> {
                 self.failed = Some(error);
             }
         }
+    }
+
+    /// The device under it, for other calls than READ.
+    pub(crate) const fn device(&mut self) -> &mut Device<T> {
+        &mut self.device
     }
 
     /// The reader's counters.

@@ -4,12 +4,14 @@ use nblease_abi::NtStatus;
 use nblease_abi::configure::{Configure, ConfigureReply};
 use nblease_abi::ioctl::{
     ABI_VERSION, AdapterEntry, AdapterList, IOCTL_CONFIGURE, IOCTL_LIST_ADAPTERS, IOCTL_QUERY_VERSION, IOCTL_STATS,
-    VersionInfo,
+    IOCTL_VERDICT, VersionInfo,
 };
+use nblease_abi::rules::RuleRecord;
 use nblease_abi::stats::{AdapterStats, LeaseStats, ReaderStats, StatsHeader};
+use nblease_abi::verdict::VerdictsReply;
 use zerocopy::{FromBytes, IntoBytes};
 
-use crate::{Error, Target, Transport};
+use crate::{Error, Target, Transport, Verdicts};
 
 /// Room for this many adapters is offered first, and grown where it does not suffice.
 const ADAPTERS_FIRST: usize = 16;
@@ -101,15 +103,23 @@ impl<T: Transport> Device<T> {
         }
     }
 
-    /// Makes the handle a reader. Returns what it needs to know about its reads.
+    /// Makes the handle a reader. Returns what it needs to know about its reads. Only a GATE may have rules; how many
+    /// they are is put into the configuration here.
     ///
     /// # Errors
     /// Where the configuration is not valid, an adapter is not attached, the handle is a reader
-    /// already, or memory is short.
-    pub fn configure(&mut self, config: &Configure, luids: &[u64]) -> Result<ConfigureReply, Error> {
+    /// already, memory is short, or the readers' budgets together would be too long.
+    pub fn configure(
+        &mut self,
+        config: &Configure,
+        luids: &[u64],
+        rules: &[RuleRecord],
+    ) -> Result<ConfigureReply, Error> {
         const CALL: &str = "CONFIGURE";
-        let mut input = config.as_bytes().to_vec();
+        let rule_count = u32::try_from(rules.len()).unwrap_or(u32::MAX);
+        let mut input = Configure { rule_count, ..*config }.as_bytes().to_vec();
         input.extend(luids.iter().flat_map(|luid| luid.to_le_bytes()));
+        input.extend_from_slice(rules.as_bytes());
         Configure::parse(&input).map_err(Error::Config)?;
         let output_len = size_of::<ConfigureReply>();
         let output = match call(&mut self.transport, CALL, IOCTL_CONFIGURE, &input, output_len) {
@@ -117,6 +127,24 @@ impl<T: Transport> Device<T> {
             result => result,
         }?;
         ConfigureReply::read_from_bytes(&output).map_err(|_| Error::Malformed { call: CALL })
+    }
+
+    /// A GATE's answers. Returns how the driver took each, in their order.
+    ///
+    /// # Errors
+    /// Where a call fails. What an earlier request of the same verdicts said holds.
+    pub fn verdict(&mut self, verdicts: &Verdicts) -> Result<Vec<NtStatus>, Error> {
+        const CALL: &str = "VERDICT";
+        let mut all = Vec::with_capacity(verdicts.len());
+        for (count, input) in verdicts.inputs() {
+            let output = call(&mut self.transport, CALL, IOCTL_VERDICT, &input, VerdictsReply::output_len(count))?;
+            let (head, statuses) = VerdictsReply::parse(&output).map_err(|_| Error::Malformed { call: CALL })?;
+            if head.count as usize != count {
+                return Err(Error::Malformed { call: CALL });
+            }
+            all.extend(statuses);
+        }
+        Ok(all)
     }
 
     /// The driver's counters: this reader's, or the sums over all where the handle is none.

@@ -34,6 +34,11 @@ pub enum Error {
         /// Bytes that are needed.
         needed: usize,
     },
+    /// A frame that is to replace another is longer than a VERDICT may be.
+    ReplacementTooLong {
+        /// Its bytes.
+        size: usize,
+    },
     /// The driver refused a call.
     Refused {
         /// The call, as the ABI names it.
@@ -68,6 +73,9 @@ impl fmt::Display for Error {
             Self::NoAdapter => f.write_str("an adapter that was asked for is not attached any more"),
             Self::ReadTooSmall { size, needed } => {
                 write!(f, "reads of {size} bytes are too small for this snaplen, which needs {needed} bytes")
+            }
+            Self::ReplacementTooLong { size } => {
+                write!(f, "a replacement of {size} bytes is too long for a VERDICT")
             }
             Self::Refused { call, status } => write!(f, "{call} was refused: {status}"),
             Self::Malformed { call } => write!(f, "the driver's answer to {call} is malformed"),

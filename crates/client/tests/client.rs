@@ -102,10 +102,10 @@ fn lists_longer_than_the_first_buffer_come_whole() {
 fn a_configuration_is_accepted_once() {
     let lab = FakeLab::start(Script::default());
     let mut device = open(&lab);
-    assert!(matches!(device.configure(&Configure::tap(1), &[8]), Err(Error::NoAdapter)));
-    let reply = device.configure(&Configure::tap(1), &[9]).unwrap();
+    assert!(matches!(device.configure(&Configure::tap(1), &[8], &[]), Err(Error::NoAdapter)));
+    let reply = device.configure(&Configure::tap(1), &[9], &[]).unwrap();
     assert_eq!(reply.spill_bytes, DEFAULT_SPILL_BYTES);
-    let again = device.configure(&Configure::tap(1), &[9]).unwrap_err();
+    let again = device.configure(&Configure::tap(1), &[9], &[]).unwrap_err();
     assert!(matches!(again, Error::Refused { status: NtStatus::INVALID_DEVICE_STATE, .. }));
     assert_eq!(
         again.to_string(),
@@ -118,7 +118,7 @@ fn a_configuration_is_accepted_once() {
 fn what_no_driver_accepts_is_not_sent() {
     let lab = FakeLab::start(Script::default());
     let config = Configure { snaplen: 0, ..Configure::tap(1) };
-    let error = open(&lab).configure(&config, &[9]).unwrap_err();
+    let error = open(&lab).configure(&config, &[9], &[]).unwrap_err();
     assert!(matches!(error, Error::Config(ConfigError::Snaplen)));
     let options = CaptureOptions { read_size: Some(1024), ..CaptureOptions::default() };
     let error = Capture::start(open(&lab), &Configure::tap(1), &[9], options).err().unwrap();

@@ -13,16 +13,18 @@ use std::thread;
 use std::time::Duration;
 
 use nblease_abi::NtStatus;
-use nblease_abi::configure::{ConfigError, Configure, MAX_SNAPLEN};
+use nblease_abi::configure::{ConfigError, Configure, MAX_SNAPLEN, MODE_GATE};
 use nblease_abi::ioctl::{
     ABI_VERSION, ADAPTER_STATE_RUNNING, AdapterEntry, AdapterList, IOCTL_CONFIGURE, IOCTL_LIST_ADAPTERS,
-    IOCTL_QUERY_VERSION, IOCTL_STATS, VersionInfo,
+    IOCTL_QUERY_VERSION, IOCTL_STATS, IOCTL_VERDICT, VersionInfo,
 };
 use nblease_abi::pcapng::{EPB_MAX_TRAILER, EpbFlags, EpbPlan, IDB_MAX_LEN, IdbPlan};
+use nblease_abi::rules::RuleRecord;
 use nblease_abi::stats::{
     AdapterStats, LeaseStats, ReaderStats, STATS_OF_ALL_READERS, STATS_OF_THIS_READER, StatsHeader,
 };
 use nblease_abi::user_call::{FrameHeader, Reply, Request};
+use nblease_abi::verdict::{OffloadFlags, Verdict, Verdicts, VerdictsError, VerdictsReply};
 use zerocopy::{FromZeros, IntoBytes};
 
 /// What the lab does.
@@ -35,6 +37,8 @@ pub struct Script {
     pub lease_stats: LeaseStats,
     /// A code whose call is refused.
     pub refuse: Option<(u32, NtStatus)>,
+    /// Tickets whose verdicts do not hold, and why.
+    pub verdicts: Vec<(u64, NtStatus)>,
     /// What the reads return, one after the other, behind the interfaces' descriptions.
     pub runs: Vec<Vec<u8>>,
     /// What the first read to be cancelled holds already.
@@ -67,6 +71,7 @@ impl Default for Script {
             reader_stats: ReaderStats::default(),
             lease_stats: LeaseStats::default(),
             refuse: None,
+            verdicts: Vec::new(),
             runs: Vec::new(),
             held: Vec::new(),
             then: Then::Nothing,
@@ -91,11 +96,21 @@ pub fn adapter(net_luid: u64, if_index: u32, name: &str) -> AdapterEntry {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
     Opened(String),
-    Configured(Configure, Vec<u64>),
+    Configured(Configure, Vec<u64>, Vec<RuleRecord>),
+    /// The verdicts of one request.
+    Judged(Vec<(u64, Said)>),
     Read(u32),
     Cancelled,
     /// The client closed the handle or died.
     Gone,
+}
+
+/// A verdict that came.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Said {
+    Pass,
+    Drop,
+    Replace(Vec<u8>, OffloadFlags, u32),
 }
 
 pub struct FakeLab {
@@ -150,9 +165,27 @@ impl FakeLab {
 
     pub fn configured(&self) -> Option<(Configure, Vec<u64>)> {
         self.events().into_iter().find_map(|event| match event {
-            Event::Configured(config, luids) => Some((config, luids)),
+            Event::Configured(config, luids, _) => Some((config, luids)),
             _ => None,
         })
+    }
+
+    pub fn rules(&self) -> Vec<RuleRecord> {
+        let rules = self.events().into_iter().find_map(|event| match event {
+            Event::Configured(_, _, rules) => Some(rules),
+            _ => None,
+        });
+        rules.unwrap_or_default()
+    }
+
+    /// The requests of verdicts that came.
+    pub fn judged(&self) -> Vec<Vec<(u64, Said)>> {
+        let events = self.events().into_iter();
+        let judged = events.filter_map(|event| match event {
+            Event::Judged(verdicts) => Some(verdicts),
+            _ => None,
+        });
+        judged.collect()
     }
 }
 
@@ -163,11 +196,12 @@ struct Connection {
     runs: VecDeque<Vec<u8>>,
     pended: VecDeque<u64>,
     needed: Option<u32>,
+    is_gate: bool,
 }
 
 impl Connection {
     fn new(stream: UnixStream, script: Script, log: Arc<(Mutex<Vec<Event>>, Condvar)>) -> Self {
-        Self { stream, script, log, runs: VecDeque::new(), pended: VecDeque::new(), needed: None }
+        Self { stream, script, log, runs: VecDeque::new(), pended: VecDeque::new(), needed: None, is_gate: false }
     }
 
     fn note(&self, event: Event) {
@@ -264,10 +298,10 @@ impl Connection {
                 if self.needed.is_some() {
                     return Err(NtStatus::INVALID_DEVICE_STATE);
                 }
-                let (config, luids, _) = Configure::parse(input).map_err(ConfigError::status)?;
+                let (config, luids, rules) = Configure::parse(input).map_err(ConfigError::status)?;
                 let luids: Vec<_> = luids.iter().collect();
                 self.configure(&config, &luids)?;
-                self.note(Event::Configured(config, luids));
+                self.note(Event::Configured(config, luids, rules.to_vec()));
                 Ok(config.reply().as_bytes().to_vec())
             }
             IOCTL_STATS => {
@@ -281,8 +315,31 @@ impl Connection {
                 let (reader, leases) = (self.script.reader_stats, self.script.lease_stats);
                 Ok([head.as_bytes(), reader.as_bytes(), leases.as_bytes(), adapters[..count].as_bytes()].concat())
             }
+            IOCTL_VERDICT => self.judge(room, input),
             _ => Err(NtStatus::INVALID_DEVICE_REQUEST),
         }
+    }
+
+    fn judge(&self, room: usize, input: &[u8]) -> Result<Vec<u8>, NtStatus> {
+        if !self.is_gate {
+            return Err(NtStatus::INVALID_DEVICE_REQUEST);
+        }
+        let list = Verdicts::parse(input).map_err(VerdictsError::status)?;
+        if room < VerdictsReply::output_len(list.len()) {
+            return Err(NtStatus::BUFFER_TOO_SMALL);
+        }
+        let said = |verdict| match verdict {
+            Verdict::Pass => Said::Pass,
+            Verdict::Drop => Said::Drop,
+            Verdict::Replace { frame, offload, segment } => Said::Replace(frame.to_vec(), offload, segment),
+        };
+        self.note(Event::Judged(list.iter().map(|(ticket, verdict)| (ticket, said(verdict))).collect()));
+        let refused = |ticket| self.script.verdicts.iter().find(|(refused, _)| *refused == ticket);
+        let statuses: Vec<_> =
+            list.iter().map(|(ticket, _)| refused(ticket).map_or(0, |(_, status)| status.0)).collect();
+        let accepted = statuses.iter().filter(|status| **status == 0).count();
+        let head = VerdictsReply::new(list.len() as u32, accepted as u32);
+        Ok([head.as_bytes(), statuses.as_bytes()].concat())
     }
 
     fn configure(&mut self, config: &Configure, luids: &[u64]) -> Result<(), NtStatus> {
@@ -297,6 +354,7 @@ impl Connection {
             None => self.runs.push_back(descriptions),
         }
         self.needed = Some(config.largest_record());
+        self.is_gate = config.mode == MODE_GATE;
         Ok(())
     }
 
@@ -336,16 +394,25 @@ pub fn descriptions() -> Vec<u8> {
     Script::default().adapters.iter().flat_map(|entry| idb(entry, MAX_SNAPLEN)).collect()
 }
 
-/// A record of a frame with this content.
+/// A record of a received frame with this content.
 pub fn record(interface: u32, data: &[u8]) -> Vec<u8> {
+    packet(interface, EpbFlags::INBOUND, None, data)
+}
+
+/// A record that asks about a frame.
+pub fn question(ticket: u64, direction: EpbFlags, data: &[u8]) -> Vec<u8> {
+    packet(0, direction, Some(ticket), data)
+}
+
+fn packet(interface: u32, direction: EpbFlags, packet_id: Option<u64>, data: &[u8]) -> Vec<u8> {
     let plan = EpbPlan {
         interface,
         timestamp_ns: 1_234_567_890_000_000_042,
         captured_len: data.len() as u32,
         original_len: data.len() as u32,
-        flags: EpbFlags::INBOUND | EpbFlags::cast_of(data),
+        flags: direction | EpbFlags::cast_of(data),
         dropcount: 0,
-        packet_id: None,
+        packet_id,
         queue: None,
     };
     let mut trailer = [0; EPB_MAX_TRAILER];
