@@ -7,9 +7,11 @@ use nblease_ndis::sys::*;
 use super::{testing::*, *};
 use crate::{kernel::one_at_a_time, sync::lock};
 
+mod loopback;
 mod packets;
 mod requests;
 mod states;
+mod survival;
 
 type List = *mut NET_BUFFER_LIST;
 
