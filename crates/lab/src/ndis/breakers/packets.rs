@@ -366,7 +366,11 @@ fn v31_a_flow_out_of_order() {
     };
     let two = |first: u8, second: u8| {
         move |adapter: &Arc<Adapter>| {
-            let sends = [first, second].map(|fill| SendNbl::new([Frame::new(vec![fill; 60])]));
+            let sends = [first, second].map(|fill| {
+                let mut bytes = vec![fill; 60];
+                bytes[12..15].copy_from_slice(&[8, 0, 0x45]);
+                SendNbl::new([Frame::new(bytes)])
+            });
             adapter.send(&sends, 0);
         }
     };
