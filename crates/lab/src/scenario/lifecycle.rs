@@ -24,6 +24,7 @@ use crate::{
     kernel::{DriverId, kernel},
     lab::Lab,
     ndis::{Adapter, AdapterConfig, Event, Frame, MiniportPace, OidKind, ProtocolPace, SendNbl},
+    sync::lock,
 };
 
 /// Threads that send and receive at a time, on the real clock.
@@ -66,7 +67,7 @@ pub fn run(lab: &Lab, life: &Lifecycle) -> Result<usize> {
         traffic_round(&adapter, &ends, life.rounds);
         traffic::send_and_receive_plain(&adapter, &ends);
         quiet();
-        cancel_round(&adapter, life.transparent);
+        cancel_round(&adapter, &ends, life.transparent);
         control_round(&adapter, life.transparent)?;
         // A filter may have something when it is paused.
         traffic::send_and_receive_plain(&adapter, &ends);
@@ -183,15 +184,18 @@ fn control_round(adapter: &Arc<Adapter>, transparent: bool) -> Result<()> {
 }
 
 /// Sends that a filter or the miniport keeps until they are cancelled.
-fn cancel_round(adapter: &Arc<Adapter>, transparent: bool) {
+fn cancel_round(adapter: &Arc<Adapter>, ends: &Ends, transparent: bool) {
     adapter.set_pace(ProtocolPace::default(), MiniportPace::Manual);
+    let bytes = vec![7; 60];
     let of = |id: usize| {
-        let mut send = SendNbl::new([Frame::new(vec![7; 60])]);
+        let mut send = SendNbl::new([Frame::new(bytes.clone())]);
         send.oob.set(NetBufferListCancelId, id);
         send
     };
     let before = adapter.completions().get(&NDIS_STATUS_SEND_ABORTED).copied().unwrap_or_default();
     adapter.send(&[of(1), of(2), of(1)], 0);
+    // The miniport gets them before they are cancelled.
+    lock(&ends.sent).extend(std::iter::repeat_n(bytes.clone(), 3));
     adapter.cancel_sends(1);
     settle();
     let aborted = adapter.completions().get(&NDIS_STATUS_SEND_ABORTED).copied().unwrap_or_default();
