@@ -8,6 +8,7 @@ use core::sync::atomic::{AtomicU64, Ordering};
 use nblease_abi::stats::{AdapterStats, ReaderStats};
 
 use crate::lease::Event;
+use crate::rules::RuleVerdict;
 use crate::spill::SpillLevel;
 
 macro_rules! atomic_counters {
@@ -116,6 +117,15 @@ atomic_counters! {
 }
 
 impl ReaderCounters {
+    /// Counts a frame that the reader's rules decided about.
+    pub fn add_rule(&self, verdict: RuleVerdict) {
+        match verdict {
+            RuleVerdict::Pass => self.frames_rule_passed.fetch_add(1, Ordering::Relaxed),
+            RuleVerdict::Drop => self.frames_rule_dropped.fetch_add(1, Ordering::Relaxed),
+            RuleVerdict::Ask => 0,
+        };
+    }
+
     /// Counts what happened to leases on the reader's account. Events of an adapter's are not counted here.
     pub fn add_event(&self, event: Event, count: u32) {
         let counter = match event {

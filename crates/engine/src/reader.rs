@@ -1,6 +1,10 @@
 //! What a reader asked for, in the form that the data path asks it.
 
-use nblease_abi::configure::{Configure, ConfigureFlags, Directions, Luids, MAX_ADAPTERS};
+use nblease_abi::configure::{
+    Configure, ConfigureFlags, Directions, Luids, MAX_ADAPTERS, MODE_GATE, POLICY_DROP, POLICY_PROMOTE,
+};
+
+use crate::lease::Policy;
 
 /// Which way a frame goes, seen from this machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +24,17 @@ impl Direction {
     }
 }
 
+/// How a reader may hold frames: a GATE, or a TAP with patience.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hold {
+    /// What becomes of a frame at the deadline.
+    pub policy: Policy,
+    /// Milliseconds that a frame may wait.
+    pub budget_ms: u32,
+    /// The lower is asked first.
+    pub priority: u32,
+}
+
 /// A configuration that has been checked; it does not change while the reader lives.
 #[derive(Clone, Debug)]
 pub struct ReaderConfig {
@@ -29,6 +44,7 @@ pub struct ReaderConfig {
     timeout_ms: u32,
     largest_record: u32,
     spill_bytes: u32,
+    hold: Option<Hold>,
     luids: [u64; MAX_ADAPTERS as usize],
     adapters: usize,
 }
@@ -47,6 +63,7 @@ impl ReaderConfig {
             timeout_ms: config.timeout_ms,
             largest_record: config.largest_record(),
             spill_bytes: config.spill_size(),
+            hold: hold(config),
             luids,
             adapters: adapters.len().min(luids.len()),
         }
@@ -95,8 +112,29 @@ impl ReaderConfig {
         self.largest_record
     }
 
+    /// How it may hold frames; `None` for a TAP without patience.
+    pub const fn hold(&self) -> Option<Hold> {
+        self.hold
+    }
+
+    /// Whether it judges.
+    pub const fn is_gate(&self) -> bool {
+        matches!(self.hold, Some(Hold { policy: Policy::Pass | Policy::Drop | Policy::Promote, .. }))
+    }
+
     /// Bytes of spill to allocate.
     pub const fn spill_bytes(&self) -> u32 {
         self.spill_bytes
     }
+}
+
+fn hold(config: &Configure) -> Option<Hold> {
+    let policy = match (config.mode, config.policy) {
+        (MODE_GATE, POLICY_DROP) => Policy::Drop,
+        (MODE_GATE, POLICY_PROMOTE) => Policy::Promote,
+        (MODE_GATE, _) => Policy::Pass,
+        _ => Policy::Spill,
+    };
+    let &Configure { budget_ms, priority, .. } = config;
+    (budget_ms != 0).then_some(Hold { policy, budget_ms, priority })
 }

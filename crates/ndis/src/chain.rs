@@ -26,6 +26,7 @@ use core::mem::ManuallyDrop;
 use core::ptr::{NonNull, null_mut};
 
 use crate::handle::FilterHandle;
+use crate::held::Level;
 use crate::list::List;
 use crate::lso;
 use crate::packet::NblRef;
@@ -84,6 +85,12 @@ impl SendChain {
         // SAFETY: as the caller says.
         let list = unsafe { List::new(first) };
         Self { list, filter, port, flags }
+    }
+
+    /// The IRQL that the call came at, as far as NDIS said it.
+    #[must_use]
+    pub fn level(&self) -> Level {
+        if self.flags & NDIS_SEND_FLAGS_DISPATCH_LEVEL == 0 { Level::Passive } else { Level::Dispatch }
     }
 
     /// The port that the call was for.
@@ -215,6 +222,12 @@ impl RecvChain {
         Self { list, filter, port, flags }
     }
 
+    /// The IRQL that the call came at, as far as NDIS said it.
+    #[must_use]
+    pub fn level(&self) -> Level {
+        if self.flags & NDIS_RECEIVE_FLAGS_DISPATCH_LEVEL == 0 { Level::Passive } else { Level::Dispatch }
+    }
+
     /// The port that the call was for.
     #[must_use]
     pub fn port(&self) -> NDIS_PORT_NUMBER {
@@ -324,6 +337,12 @@ impl LentChain<'_> {
         Self { list, filter, port, flags, call: PhantomData }
     }
 
+    /// The IRQL that the call came at, as far as NDIS said it.
+    #[must_use]
+    pub fn level(&self) -> Level {
+        if self.flags & NDIS_RECEIVE_FLAGS_DISPATCH_LEVEL == 0 { Level::Passive } else { Level::Dispatch }
+    }
+
     /// The port that the call was for.
     #[must_use]
     pub fn port(&self) -> NDIS_PORT_NUMBER {
@@ -344,29 +363,36 @@ impl LentChain<'_> {
         unsafe { indicate(self.filter, &self.list, self.port, self.flags) };
     }
 
-    /// Passes those packets up that `passes` says, by their index in the chain, each run of them by one call; the others
-    /// are dropped. The list is linked as it came when this returns.
-    pub fn forward_those(self, passes: impl Fn(usize) -> bool) {
-        let mut nbls = self.list.pointers().enumerate().peekable();
-        while let Some((at, first)) = nbls.next() {
-            if !passes(at) {
-                continue;
+    /// Passes those packets up that `passes` says, each run of them by one call; the others are dropped. It is asked about
+    /// each packet once, in order. The list is linked as it came when this returns.
+    pub fn forward_those(self, mut passes: impl FnMut(NblRef<'_>) -> bool) {
+        let mut run: Option<(NonNull<NET_BUFFER_LIST>, NonNull<NET_BUFFER_LIST>)> = None;
+        for nbl in self.list.pointers() {
+            // SAFETY: an NBL of the list, which is on loan to this filter.
+            if passes(unsafe { NblRef::new(nbl) }) {
+                run = Some(run.map_or((nbl, nbl), |(first, _)| (first, nbl)));
+            } else if let Some((first, last)) = run.take() {
+                // SAFETY: a run of the list; `nbl` comes after it.
+                unsafe { self.forward_run(first, last) };
             }
-            let (mut last, mut count) = (first, 1);
-            while let Some((_, nbl)) = nbls.next_if(|&(at, _)| passes(at)) {
-                (last, count) = (nbl, count + 1);
-            }
-            let rest = nbls.peek().map(|&(_, nbl)| nbl);
-            // SAFETY: an NBL of the list, which is on loan to this filter alone.
-            unsafe { (*last.as_ptr()).Next = null_mut() };
-            // SAFETY: as for `forward`; the run ends where it was cut.
-            let run = unsafe { List::new(first) };
-            debug_assert_eq!(run.count, count);
-            // SAFETY: as for `forward`.
-            unsafe { indicate(self.filter, &run, self.port, self.flags) };
-            // SAFETY: the run is back.
-            unsafe { (*last.as_ptr()).Next = rest.map_or(null_mut(), NonNull::as_ptr) };
         }
+        if let Some((first, last)) = run {
+            // SAFETY: the end of the list.
+            unsafe { self.forward_run(first, last) };
+        }
+    }
+
+    /// # Safety
+    /// `last` is `first` or comes after it in the list.
+    unsafe fn forward_run(&self, first: NonNull<NET_BUFFER_LIST>, last: NonNull<NET_BUFFER_LIST>) {
+        // SAFETY: an NBL of the list, which is on loan to this filter alone.
+        let rest = unsafe { core::mem::replace(&mut (*last.as_ptr()).Next, null_mut()) };
+        // SAFETY: as for `forward`; the run ends where it was cut.
+        let run = unsafe { List::new(first) };
+        // SAFETY: as for `forward`.
+        unsafe { indicate(self.filter, &run, self.port, self.flags) };
+        // SAFETY: the run is back.
+        unsafe { (*last.as_ptr()).Next = rest };
     }
 }
 

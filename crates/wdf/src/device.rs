@@ -51,6 +51,8 @@ pub trait Control: Sized + 'static {
     fn read_cancelled(file: &Self::File, read: CancelledRead);
     /// The file's timer ran out.
     fn timer(file: &Self::File);
+    /// The device's [deadline timer](ControlDevice::deadline_timer) ran out. DISPATCH_LEVEL.
+    fn deadline();
 }
 
 /// An open handle, as the framework knows it.
@@ -88,7 +90,7 @@ impl<C: Control> File<C> {
 
     /// A timer that calls [`Control::timer`]. PASSIVE_LEVEL.
     pub fn timer(&self) -> Result<Timer, NtStatus> {
-        Timer::create(self.handle, Some(evt_timer::<C>))
+        Timer::create(self.handle.cast(), Some(evt_timer::<C>), false)
     }
 }
 
@@ -133,6 +135,15 @@ impl ControlDevice {
                 Err(status)
             }
         }
+    }
+
+    /// An exact timer that calls [`Control::deadline`], of the device that was created for this [`Control`].
+    /// PASSIVE_LEVEL.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn deadline_timer<C: Control>(&self) -> Result<Timer, NtStatus> {
+        Timer::create(self.device.cast(), Some(evt_deadline::<C>), true)
     }
 
     /// Lets programs open the device; the last step of DriverEntry. PASSIVE_LEVEL.
@@ -405,6 +416,10 @@ unsafe extern "C" fn evt_request_cancel<C: Control>(request: WDFREQUEST) {
     if let Some(file) = file {
         C::read_cancelled(file, read);
     }
+}
+
+unsafe extern "C" fn evt_deadline<C: Control>(_timer: WDFTIMER) {
+    C::deadline();
 }
 
 unsafe extern "C" fn evt_timer<C: Control>(timer: WDFTIMER) {

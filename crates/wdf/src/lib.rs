@@ -13,6 +13,7 @@ extern crate alloc;
 
 pub mod device;
 pub mod driver;
+pub mod event;
 pub mod global;
 pub mod lock;
 pub mod pool;

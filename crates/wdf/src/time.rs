@@ -1,8 +1,8 @@
-//! The clocks of NT that records are stamped with.
+//! The clocks of NT: what records are stamped with, and what deadlines run on.
 
 use wdk_sys::{
     LARGE_INTEGER,
-    ntddk::{KeQueryPerformanceCounter, KeQuerySystemTimePrecise},
+    ntddk::{KeQueryPerformanceCounter, KeQuerySystemTimePrecise, KeQueryUnbiasedInterruptTimePrecise},
 };
 
 /// (count, counts per second) of the performance counter. Any IRQL.
@@ -19,6 +19,13 @@ pub fn system_time() -> u64 {
     // SAFETY: the pointer is to a local.
     unsafe { KeQuerySystemTimePrecise(&raw mut time) };
     quad(time)
+}
+
+/// Time since the system started, in 100 ns, sleep left out. Any IRQL.
+pub fn unbiased_time() -> u64 {
+    let mut counter = 0;
+    // SAFETY: the pointer is to a local.
+    unsafe { KeQueryUnbiasedInterruptTimePrecise(&raw mut counter) }
 }
 
 fn quad(value: LARGE_INTEGER) -> u64 {

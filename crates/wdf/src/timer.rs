@@ -1,19 +1,19 @@
-//! A one-shot timer that belongs to an open file.
+//! One-shot timers: one that belongs to an open file, and one of the device that is exact.
 
 use core::ptr::null_mut;
 
 use wdk_sys::{
     _WDF_EXECUTION_LEVEL::WdfExecutionLevelInheritFromParent,
     _WDF_SYNCHRONIZATION_SCOPE::WdfSynchronizationScopeInheritFromParent, PFN_WDF_TIMER, ULONG, WDF_OBJECT_ATTRIBUTES,
-    WDF_TIMER_CONFIG, WDFFILEOBJECT, WDFTIMER, call_unsafe_wdf_function_binding,
+    WDF_TIMER_CONFIG, WDFOBJECT, WDFTIMER, call_unsafe_wdf_function_binding,
 };
 
 use crate::NtStatus;
 
 /// 100 ns units in a millisecond.
-const UNITS_PER_MS: i64 = 10_000;
+const UNITS_PER_MS: u64 = 10_000;
 
-/// A timer whose callback comes at DISPATCH_LEVEL. The framework deletes it with its file.
+/// A timer whose callback comes at DISPATCH_LEVEL. The framework deletes it with its file or device.
 #[derive(Clone, Copy)]
 pub struct Timer(WDFTIMER);
 
@@ -23,18 +23,20 @@ unsafe impl Send for Timer {}
 unsafe impl Sync for Timer {}
 
 impl Timer {
-    /// PASSIVE_LEVEL. The file is alive, `callback` keeps the contract of EvtTimerFunc.
-    pub(crate) fn create(file: WDFFILEOBJECT, callback: PFN_WDF_TIMER) -> Result<Self, NtStatus> {
+    /// PASSIVE_LEVEL. The parent is alive, `callback` keeps the contract of EvtTimerFunc. `exact`: it runs out within a
+    /// millisecond of its time (a high-resolution timer), with no tolerable delay.
+    pub(crate) fn create(parent: WDFOBJECT, callback: PFN_WDF_TIMER, exact: bool) -> Result<Self, NtStatus> {
         let mut config = WDF_TIMER_CONFIG {
             Size: size_of::<WDF_TIMER_CONFIG>() as ULONG,
             EvtTimerFunc: callback,
+            UseHighResolutionTimer: exact.into(),
             ..WDF_TIMER_CONFIG::default()
         };
         let mut attributes = WDF_OBJECT_ATTRIBUTES {
             Size: size_of::<WDF_OBJECT_ATTRIBUTES>() as ULONG,
             ExecutionLevel: WdfExecutionLevelInheritFromParent,
             SynchronizationScope: WdfSynchronizationScopeInheritFromParent,
-            ParentObject: file.cast(),
+            ParentObject: parent,
             ..WDF_OBJECT_ATTRIBUTES::default()
         };
         let mut timer = null_mut();
@@ -48,8 +50,15 @@ impl Timer {
 
     /// Calls back once, `ms` milliseconds from now; a start before that moves the time. Up to DISPATCH_LEVEL.
     pub fn start(&self, ms: u32) {
-        // SAFETY: the handle is valid until the file is closed, and the file's data does not outlive that.
-        let _ = unsafe { call_unsafe_wdf_function_binding!(WdfTimerStart, self.0, -i64::from(ms) * UNITS_PER_MS) };
+        self.start_in(u64::from(ms) * UNITS_PER_MS);
+    }
+
+    /// As [`Self::start`], in units of 100 ns.
+    pub fn start_in(&self, units: u64) {
+        // Relative times are negative, and 0 would be an absolute one.
+        let due = i64::try_from(units.max(1)).unwrap_or(i64::MAX).wrapping_neg();
+        // SAFETY: the handle is valid until its parent ends, and what uses the timer does not outlive that.
+        let _ = unsafe { call_unsafe_wdf_function_binding!(WdfTimerStart, self.0, due) };
     }
 
     /// Stops it and waits for a callback under way. PASSIVE_LEVEL.

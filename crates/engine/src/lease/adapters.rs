@@ -128,6 +128,14 @@ impl Adapters {
             && adapter.load[Direction::Out].leases == 0
     }
 
+    /// Whether nothing is left whose order matters to what comes.
+    pub fn is_quiet(&self, id: AdapterId) -> bool {
+        let adapter = &self.slots[id];
+        adapter.originals.is_empty()
+            && adapter.lanes[Direction::In].is_empty()
+            && adapter.lanes[Direction::Out].is_empty()
+    }
+
     pub fn remove(&mut self, id: AdapterId) -> bool {
         let adapter = &self.slots[id];
         let empty = self.is_drained(id)

@@ -20,12 +20,22 @@ impl ReaderId {
     pub const fn index(self) -> usize {
         self.0 as usize
     }
+
+    /// The one of this [`index`](Self::index).
+    pub const fn of_index(index: u8) -> Option<Self> {
+        if (index as usize) < MAX_READERS { Some(Self(index)) } else { None }
+    }
 }
 
 impl AdapterId {
     /// Below [`MAX_ADAPTERS`].
     pub const fn index(self) -> usize {
         self.0 as usize
+    }
+
+    /// The one of this [`index`](Self::index).
+    pub const fn of_index(index: u8) -> Option<Self> {
+        if (index as usize) < MAX_ADAPTERS { Some(Self(index)) } else { None }
     }
 }
 

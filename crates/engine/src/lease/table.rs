@@ -174,6 +174,12 @@ impl<P, T: Tally> LeaseTable<P, T> {
         self.adapters.is_drained(adapter)
     }
 
+    /// Whether what comes to an adapter and is wanted by nobody may go on without [`insert`](Self::insert): no earlier
+    /// frame is waiting or on its way.
+    pub fn is_quiet(&self, adapter: AdapterId) -> bool {
+        self.adapters.is_quiet(adapter)
+    }
+
     /// An adapter, closed to leases until it is [opened](Self::open_adapter); `None` where there
     /// are [`MAX_ADAPTERS`](super::MAX_ADAPTERS).
     pub fn add_adapter(&mut self, caps: AdapterCaps) -> Option<AdapterId> {
