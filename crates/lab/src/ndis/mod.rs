@@ -10,10 +10,14 @@
 //! | `adapter`, `control`, `attach`, `lent` | the stack; pause, restart, attach, detach; what callbacks are lent |
 //! | `ledger`, `packet`, `handed`, `snapshot` | who owns which NBL, and what it has to look like |
 //! | `send`, `receive` | the data path through the stack |
+//! | `sharing`, `holds` | packets over the data of others; how long others' were held |
 //! | `protocol`, `miniport` | the two ends of the stack |
+//! | `delivery`, `offload`, `headers`, `checksum` | what TCP/IP makes of a receive, and a card of a send |
+//! | `loopback` | sends that NDIS indicates as receives |
 //! | `frame`, `build`, `raw` | frames, NBLs made of them, NBLs read |
 //! | `pool`, `data`, `context` | what drivers do to NBLs and NBs |
 //! | `oid`, `answers`, `status`, `pnp` | requests and what the miniport answers, indications, events |
+//! | `power` | suspend and resume, on three paths |
 //! | `timer`, `rwlock`, `services`, `objects` | timers, locks, work items, events, memory; what a driver has of them |
 
 pub mod adapter;
@@ -28,6 +32,8 @@ mod control;
 mod data;
 mod delivery;
 pub mod driver;
+#[cfg(test)]
+mod edge_tests;
 pub mod frame;
 #[cfg(test)]
 mod function_tests;
@@ -42,10 +48,14 @@ mod module;
 mod objects;
 pub mod offload;
 mod oid;
+#[cfg(test)]
+mod own_nbl;
 mod packet;
 mod pnp;
 mod pool;
 mod power;
+#[cfg(test)]
+mod power_tests;
 mod protocol;
 mod raw;
 mod receive;
@@ -53,6 +63,8 @@ mod rwlock;
 mod send;
 mod services;
 mod sharing;
+#[cfg(test)]
+mod sharing_tests;
 mod snapshot;
 mod status;
 #[cfg(test)]

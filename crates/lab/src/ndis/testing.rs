@@ -33,6 +33,10 @@ pub struct Script {
     pub oid: fn(NDIS_HANDLE, *mut NDIS_OID_REQUEST) -> NDIS_STATUS,
     pub set_module_options: Option<fn(NDIS_HANDLE) -> NDIS_STATUS>,
     pub detach: fn(NDIS_HANDLE),
+    /// Before a network event is passed on.
+    pub net_pnp: fn(NDIS_HANDLE),
+    /// Before a cancellation is passed on.
+    pub cancel: fn(NDIS_HANDLE, usize),
 }
 
 impl Default for Script {
@@ -48,6 +52,8 @@ impl Default for Script {
             oid: pass_oid,
             set_module_options: None,
             detach: |_| {},
+            net_pnp: |_| {},
+            cancel: |_, _| {},
         }
     }
 }
@@ -217,6 +223,7 @@ unsafe extern "efiapi" fn on_send_complete(at: NDIS_HANDLE, list: List, flags: u
 }
 
 unsafe extern "efiapi" fn on_cancel_send(at: NDIS_HANDLE, id: *mut c_void) {
+    (context(at).script.cancel)(context(at).handle, id.addr());
     // SAFETY: as a driver would.
     unsafe { send::ndis_f_cancel_send_net_buffer_lists(context(at).handle, id) };
 }
@@ -235,6 +242,7 @@ unsafe extern "efiapi" fn on_status(at: NDIS_HANDLE, indication: *mut NDIS_STATU
 }
 
 unsafe extern "efiapi" fn on_net_pnp(at: NDIS_HANDLE, event: *mut NET_PNP_EVENT_NOTIFICATION) -> NDIS_STATUS {
+    (context(at).script.net_pnp)(context(at).handle);
     // SAFETY: as a driver would.
     unsafe { pnp::ndis_f_net_pnp_event(context(at).handle, event) }
 }
