@@ -7,11 +7,15 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand, ValueEnum};
 use nblease_client::Target;
-use nblease_client::abi::configure::{Directions, MAX_SNAPLEN, MAX_SPILL_BYTES, MAX_TIMEOUT_MS};
+use nblease_client::abi::configure::{
+    Directions, MAX_BUDGET_MS, MAX_SNAPLEN, MAX_SPILL_BYTES, MAX_TIMEOUT_MS, MIN_BUDGET_MS, POLICY_DROP, POLICY_PASS,
+    POLICY_PROMOTE,
+};
 
+use crate::answer::Answer;
 use crate::units::{parse_bytes, parse_duration};
 
-/// See and capture what crosses the network adapters, through the nblease filter driver
+/// See, capture and judge what crosses the network adapters, through the nblease filter driver
 #[derive(Debug, Parser)]
 #[command(name = "nblease", version, arg_required_else_help = true)]
 pub struct Args {
@@ -56,6 +60,8 @@ pub enum Command {
     List,
     /// Capture frames: into a pcapng file, or as a line for each
     Capture(CaptureArgs),
+    /// Judge frames by rules: they go on or not as the rules say, most of them without leaving the driver
+    Gate(GateArgs),
     /// Show the driver's counters
     Stats,
     /// What a capture runs beside itself
@@ -117,6 +123,101 @@ pub struct CaptureArgs {
     /// Memory in which frames wait for a read: bytes, or a number with K or M [default: 4M]
     #[arg(long, value_name = "BYTES", value_parser = parse_spill)]
     pub spill: Option<u32>,
+
+    /// Milliseconds that traffic may wait for a read of this capture, so that frames need no second copy: 0, or 5 to 900
+    #[arg(long, value_name = "MS", default_value_t = 0, value_parser = parse_patience)]
+    pub patience: u32,
+}
+
+/// Options of `gate`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = RULES_HELP)]
+pub struct GateArgs {
+    /// Adapter by name, device name, interface index or NetLuid
+    #[arg(required = true, value_name = "ADAPTER")]
+    pub adapters: Vec<String>,
+
+    /// What becomes of a frame that is not decided within the budget; "promote" lets it wait on as a copy, up to 10 s
+    #[arg(long, value_enum, default_value_t = PolicyArg::Pass)]
+    pub policy: PolicyArg,
+
+    /// Milliseconds that a frame may wait for this program
+    #[arg(long, value_name = "MS", default_value_t = 100,
+          value_parser = clap::value_parser!(u32).range(i64::from(MIN_BUDGET_MS)..=i64::from(MAX_BUDGET_MS)))]
+    pub budget: u32,
+
+    /// Rules to decide by, one on a line; the first that matches decides (see below)
+    #[arg(long, value_name = "FILE")]
+    pub rules: Option<PathBuf>,
+
+    /// Decide by all rules in this program: the driver gets none of them, and asks about every frame
+    #[arg(long, requires = "rules")]
+    pub in_program: bool,
+
+    /// What becomes of a frame that the program is asked about and no rule decides
+    #[arg(long = "default", value_name = "VERDICT", value_enum, default_value_t = Answer::Pass)]
+    pub default_answer: Answer,
+
+    /// Of several gates, the lower number is asked first
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub priority: u32,
+
+    /// Frames of which direction
+    #[arg(long, value_enum, default_value_t = DirectionArg::Both)]
+    pub direction: DirectionArg,
+
+    /// End after this many frames asked; those in the same read are answered too
+    #[arg(short, long, value_name = "FRAMES", value_parser = clap::value_parser!(u64).range(1..))]
+    pub count: Option<u64>,
+
+    /// End after this time: seconds, or a number with ms, s, m or h
+    #[arg(short, long, value_parser = parse_duration)]
+    pub duration: Option<Duration>,
+
+    /// Do not print a line for each frame asked
+    #[arg(short, long)]
+    pub quiet: bool,
+}
+
+const RULES_HELP: &str = "\
+Rules: each a verdict and what it is about, in this order, every part but the verdict as wanted:
+
+  pass|drop|ask [in|out] [ip4|ip6] [PROTOCOL] [from ADDRESS [port PORTS]] [to ADDRESS [port PORTS]]
+                [vlan N] [then pass|drop]
+
+  drop out tcp to 10.0.0.0/8 port 80-90 vlan 5     # in the driver
+  pass in udp from 10.0.0.1 port 53
+  ask in tcp to any port 22 then drop              # asks this program, which prints it and says drop
+  ask                                              # asks this program, which says --default
+
+PROTOCOL is tcp, udp, icmp, icmp6, igmp, gre, esp, ospf, sctp or \"protocol N\". The driver asks about what no rule
+matches. A fragment has no ports: no rule with ports matches it.";
+
+fn parse_patience(text: &str) -> Result<u32, String> {
+    let ms = text.parse().ok().filter(|ms| *ms == 0 || (MIN_BUDGET_MS..=MAX_BUDGET_MS).contains(ms));
+    ms.ok_or_else(|| format!("neither 0 nor between {MIN_BUDGET_MS} and {MAX_BUDGET_MS} ms"))
+}
+
+/// Value of `--policy`.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum PolicyArg {
+    /// It goes on
+    Pass,
+    /// It is dropped
+    Drop,
+    /// It is copied, and goes on or not by a later verdict
+    Promote,
+}
+
+impl PolicyArg {
+    /// As the driver takes it.
+    pub const fn number(self) -> u32 {
+        match self {
+            Self::Pass => POLICY_PASS,
+            Self::Drop => POLICY_DROP,
+            Self::Promote => POLICY_PROMOTE,
+        }
+    }
 }
 
 fn parse_spill(text: &str) -> Result<u32, String> {

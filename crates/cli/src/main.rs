@@ -1,14 +1,20 @@
-//! The `nblease` program: lists adapters, captures frames, shows counters.
+//! The `nblease` program: lists adapters, captures frames, judges them, shows counters.
 //!
 //! Ends with 0 when all went well, 1 when something failed, 2 when it was called wrongly. What a
 //! user asked for goes to standard output, everything else to standard error.
 
+mod answer;
 mod args;
 mod capture;
 mod frame;
+mod gate;
 #[cfg(unix)]
 mod guard;
+mod hold_times;
+mod interrupt;
 mod list;
+mod rule;
+mod rule_file;
 mod select;
 mod session;
 mod sink;
@@ -30,6 +36,7 @@ fn main() -> ExitCode {
     let result = match &args.command {
         Command::List => list::run(&target, args.json),
         Command::Capture(options) => capture::run(&target, options, args.json),
+        Command::Gate(options) => gate::run(&target, options, args.json),
         Command::Stats => stats::run(&target, args.json),
         #[cfg(unix)]
         Command::GuardFile { path } => guard::run(path).map_err(Into::into),

@@ -55,7 +55,7 @@ impl PcapngFile {
 }
 
 /// Standard output without the buffer that the library keeps for it.
-fn stdout() -> io::Result<File> {
+pub fn stdout() -> io::Result<File> {
     #[cfg(unix)]
     let own = std::os::fd::AsFd::as_fd(&io::stdout()).try_clone_to_owned()?;
     #[cfg(windows)]

@@ -5,9 +5,10 @@ use std::io::{self, Write};
 use nblease_client::{Device, Stats, Target};
 use serde_json::{Map, Value, json};
 
+use crate::hold_times;
 use crate::list::state;
 
-/// Prints the sums over all readers and each adapter's counters.
+/// Prints what is held, the sums over all readers and each adapter's counters.
 pub fn run(target: &Target, as_json: bool) -> anyhow::Result<()> {
     let mut device = Device::open(target)?;
     let stats = device.stats()?;
@@ -24,7 +25,8 @@ pub fn run(target: &Target, as_json: bool) -> anyhow::Result<()> {
         writeln!(out)?;
         return Ok(());
     }
-    writeln!(out, "all readers ({} now)", stats.readers)?;
+    hold_times::print(&mut out, &stats.leases)?;
+    writeln!(out, "\nall readers ({} now)", stats.readers)?;
     table(&mut out, stats.reader.counters())?;
     for adapter in &stats.adapters {
         writeln!(out, "\n{} ({})", name(adapter.net_luid), state(adapter.state))?;
@@ -56,6 +58,7 @@ fn json(stats: &Stats, name: impl Fn(u64) -> String) -> Value {
         .collect();
     json!({
         "readers": stats.readers,
+        "held": hold_times::json(&stats.leases),
         "all_readers": object(stats.reader.counters()),
         "adapters": adapters,
     })
