@@ -235,7 +235,6 @@ impl Report {
             eprintln!("{}", json!({ "asked": asked, "answers": counts, "reader": counters }));
             return;
         }
-        let Counts { passed, dropped, late, cancelled, refused } = counts;
         let driver = reader.map_or_else(String::new, |reader| {
             format!(
                 "; by rules {} passed, {} dropped; by policy {} passed, {} dropped, {} NBLs promoted; tripped {} times",

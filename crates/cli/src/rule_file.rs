@@ -265,3 +265,6 @@ fn ports(word: &Word<'_>) -> Result<(u16, u16), Fault> {
     }
     Ok((first, last))
 }
+
+#[cfg(test)]
+mod tests;

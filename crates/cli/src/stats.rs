@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use crate::hold_times;
 use crate::list::state;
 
-/// Prints what is held, the sums over all readers and each adapter's counters.
+/// Prints the sums over all readers, what is held, and each adapter's counters.
 pub fn run(target: &Target, as_json: bool) -> anyhow::Result<()> {
     let mut device = Device::open(target)?;
     let stats = device.stats()?;
@@ -25,9 +25,10 @@ pub fn run(target: &Target, as_json: bool) -> anyhow::Result<()> {
         writeln!(out)?;
         return Ok(());
     }
-    hold_times::print(&mut out, &stats.leases)?;
-    writeln!(out, "\nall readers ({} now)", stats.readers)?;
+    writeln!(out, "all readers ({} now)", stats.readers)?;
     table(&mut out, stats.reader.counters())?;
+    writeln!(out)?;
+    hold_times::print(&mut out, &stats.leases)?;
     for adapter in &stats.adapters {
         writeln!(out, "\n{} ({})", name(adapter.net_luid), state(adapter.state))?;
         table(&mut out, adapter.counters())?;

@@ -3,11 +3,12 @@
 
 #[path = "../../client/tests/fake_lab/mod.rs"]
 mod fake_lab;
+mod program;
 
 use std::fs;
 use std::io::{Read, Write};
 use std::path::PathBuf;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::thread;
 use std::time::Duration;
 
@@ -16,24 +17,8 @@ use nblease_abi::NtStatus;
 use nblease_abi::configure::{Configure, ConfigureFlags, Directions, MAX_SNAPLEN};
 use nblease_abi::ioctl::{IOCTL_CONFIGURE, IOCTL_LIST_ADAPTERS};
 use nblease_abi::pcapng::{BLOCK_SECTION, BLOCK_STATISTICS, Blocks, IsbPlan, filler_header, filler_trailer, option};
-use nblease_abi::stats::{AdapterStats, ReaderStats};
-
-fn nblease(args: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_nblease"));
-    command.args(args).env_remove("NBLEASE_LAB").stdin(Stdio::null());
-    command
-}
-
-fn on(lab: &FakeLab, args: &[&str]) -> Command {
-    let mut command = nblease(args);
-    command.env("NBLEASE_LAB", &lab.path);
-    command
-}
-
-fn output(mut command: Command) -> (Option<i32>, String, String) {
-    let Output { status, stdout, stderr } = command.output().unwrap();
-    (status.code(), String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap())
-}
+use nblease_abi::stats::{AdapterStats, LeaseStats, ReaderStats};
+use program::{nblease, on, output, reads, sentence, signal};
 
 /// A file that is removed with its owner.
 struct Temporary(PathBuf);
@@ -70,17 +55,6 @@ fn content(file: &[u8]) -> (Vec<u8>, usize) {
 
 fn expected(runs: &[Vec<u8>]) -> Vec<u8> {
     [descriptions(), runs.concat()].concat()
-}
-
-fn reads(events: &[Event]) -> usize {
-    events.iter().filter(|event| matches!(event, Event::Read(_))).count()
-}
-
-fn signal(child: &Child, signal: &str) {
-    // The shell's own: a machine need not have another.
-    let status =
-        Command::new("sh").args(["-c", "kill \"$0\" \"$1\"", signal, &child.id().to_string()]).status().unwrap();
-    assert!(status.success());
 }
 
 /// Waits until `done`, for a minute at most.
@@ -141,6 +115,86 @@ fn stats_shows_every_counter() {
 }
 
 #[test]
+fn stats_shows_what_is_held_and_for_how_long() {
+    let mut lease_stats = LeaseStats {
+        leases: 12,
+        originals: 10,
+        original_bytes: 15_000,
+        promoted_bytes: 3000,
+        longest_hold: 115_009,
+        ..Default::default()
+    };
+    let lab = FakeLab::start(Script { lease_stats, ..Script::default() });
+    let (_, out, _) = output(on(&lab, &["stats"]));
+    assert!(out.ends_with("longest hold: 11.500 ms\n"), "no histogram without a hold: {out}");
+
+    (lease_stats.received[0], lease_stats.received[2], lease_stats.sent[2]) = (1, 240, 120);
+    let lab = FakeLab::start(Script { lease_stats, ..Script::default() });
+    let (code, out, _) = output(on(&lab, &["stats"]));
+    assert_eq!(code, Some(0));
+    let expected = "
+
+leases now: 12
+  originals                                10  (15000 bytes)
+  promoted copies                           2  (3000 bytes)
+longest hold: 11.500 ms
+
+            held      received                                   sent
+          < 1 us             1 #                                    0
+     1 us - 2 us             0                                      0
+     2 us - 4 us           240 ########################           120 ############
+";
+    assert!(out.ends_with(expected), "{out}");
+
+    (lease_stats.received, lease_stats.sent) = Default::default();
+    (lease_stats.sent[10], lease_stats.sent[21]) = (1, 2);
+    let lab = FakeLab::start(Script { lease_stats, ..Script::default() });
+    let (_, out, _) = output(on(&lab, &["stats"]));
+    assert!(out.contains("\n   512 us - 1 ms "), "{out}");
+    assert!(out.contains("\n    524 ms - 1 s "), "{out}");
+    assert!(out.contains("\n          >= 1 s "), "{out}");
+
+    let (_, out, _) = output(on(&lab, &["stats", "--json"]));
+    let stats: serde_json::Value = serde_json::from_str(&out).unwrap();
+    let expected = serde_json::json!({
+        "leases": 12,
+        "originals": 10,
+        "original_bytes": 15_000,
+        "promoted_bytes": 3000,
+        "longest_hold_ms": 11.5009,
+        "held_received": [],
+        "held_sent": [
+            { "from_us": 512, "below_us": 1024, "count": 1 },
+            { "from_us": 1 << 20, "below_us": null, "count": 2 },
+        ],
+    });
+    assert_eq!(stats["held"], expected);
+}
+
+#[test]
+fn patience_reaches_the_driver_and_the_summary() {
+    let reader_stats =
+        ReaderStats { frames_seen: 9, frames_watched: 5, nbls_spilled: 3, trips: 1, ..Default::default() };
+    let lab = FakeLab::start(Script { runs: vec![run([1])], reader_stats, ..Script::default() });
+    let (code, _, err) = output(on(&lab, &["capture", "-c", "1", "--patience", "250"]));
+    assert_eq!(code, Some(0));
+    assert_eq!(lab.configured().unwrap().0, Configure { budget_ms: 250, ..Configure::tap(2) });
+    assert_eq!(
+        err,
+        "nblease: 1 frames captured, 9 received by the filter, 0 dropped by it; with patience of 250 ms 5 frames \
+         waited and got into a read, 3 NBLs were spilled, 1 times it ended\n"
+    );
+    let (_, _, err) = output(on(&lab, &["capture", "-c", "1", "--patience", "5", "--json"]));
+    let summary: serde_json::Value = serde_json::from_str(&err).unwrap();
+    assert_eq!((&summary["patience_ms"], &summary["reader"]["frames_watched"]), (&5.into(), &5.into()));
+    for patience in ["0", "900"] {
+        let lab = FakeLab::start(Script { runs: vec![run([1])], ..Script::default() });
+        output(on(&lab, &["capture", "-c", "1", "--patience", patience]));
+        assert_eq!(lab.configured().unwrap().0.budget_ms.to_string(), patience);
+    }
+}
+
+#[test]
 fn wrong_usage_ends_with_2() {
     for args in [
         &["frobnicate"][..],
@@ -157,6 +211,14 @@ fn wrong_usage_ends_with_2() {
         &["capture", "--timeout", "101"],
         &["capture", "--spill", "0"],
         &["capture", "--spill", "257M"],
+        &["capture", "--patience", "4"],
+        &["capture", "--patience", "901"],
+        &["gate"],
+        &["gate", "1", "--policy", "ask"],
+        &["gate", "1", "--budget", "4"],
+        &["gate", "1", "--budget", "901"],
+        &["gate", "1", "--default", "promote"],
+        &["gate", "1", "--in-program"],
         &["list", "extra"],
         &[],
     ] {
@@ -164,19 +226,11 @@ fn wrong_usage_ends_with_2() {
         assert_eq!((code, &*out), (Some(2), ""), "{args:?}");
         assert!(!err.is_empty(), "{args:?}");
     }
-    for args in [&["--help"][..], &["capture", "--help"], &["--version"]] {
+    for args in [&["--help"][..], &["capture", "--help"], &["gate", "--help"], &["--version"]] {
         let (code, out, err) = output(nblease(args));
         assert_eq!((code, &*err), (Some(0), ""), "{args:?}");
         assert!(out.contains("nblease"), "{args:?}");
     }
-}
-
-/// What a program that ends with `code` says.
-fn sentence(command: Command, code: i32) -> String {
-    let (ended, out, err) = output(command);
-    assert_eq!((ended, &*out), (Some(code), ""), "{err}");
-    assert_eq!(err.lines().count(), 1, "{err}");
-    err.trim_end().strip_prefix("nblease: ").unwrap().to_owned()
 }
 
 #[test]
