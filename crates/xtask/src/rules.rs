@@ -73,6 +73,7 @@ pub fn run() -> Result<()> {
     if !no_breaker.is_empty() || !no_twin.is_empty() {
         bail!("rules: {counts}; not caught: {}; no sound twin: {}", no_breaker.join(" "), no_twin.join(" "));
     }
+    println!("{} filters, each broken and sound, with {} seeds", trials.len() / 2, SEEDS.count());
     println!("rules: ok {counts}");
     Ok(())
 }

@@ -28,29 +28,32 @@ static void holding_send(NDIS_HANDLE context, PNET_BUFFER_LIST lists, NDIS_PORT_
     send(module, lists, port, flags);
 }
 
-/* Takes what is to be cancelled out of the queue, ends it, and passes the cancellation on. */
+/* Takes what is to be cancelled out of the queue. */
+static PNET_BUFFER_LIST take_cancelled(PVOID id) {
+    PNET_BUFFER_LIST cancelled = 0, *end_of_cancelled = &cancelled;
+    KIRQL irql = KeAcquireSpinLockRaiseToDpc(&held_lock);
+    PNET_BUFFER_LIST *link = &held;
+    while (*link) {
+        PNET_BUFFER_LIST list = *link;
+        if (list->NetBufferListInfo[NetBufferListCancelId] == id) {
+            *link = list->Next;
+            list->Next = 0;
+            *end_of_cancelled = list;
+            end_of_cancelled = &list->Next;
+        } else {
+            link = &list->Next;
+        }
+    }
+    held_end = link;
+    KeReleaseSpinLock(&held_lock, irql);
+    return cancelled;
+}
+
 static void holding_cancel_send(NDIS_HANDLE context, PVOID id) {
     struct module *module = context;
-    if (module == holder) {
-        PNET_BUFFER_LIST cancelled = 0, *end_of_cancelled = &cancelled;
-        KIRQL irql = KeAcquireSpinLockRaiseToDpc(&held_lock);
-        PNET_BUFFER_LIST *link = &held;
-        while (*link) {
-            PNET_BUFFER_LIST list = *link;
-            if (list->NetBufferListInfo[NetBufferListCancelId] == id) {
-                *link = list->Next;
-                list->Next = 0;
-                *end_of_cancelled = list;
-                end_of_cancelled = &list->Next;
-            } else {
-                link = &list->Next;
-            }
-        }
-        held_end = link;
-        KeReleaseSpinLock(&held_lock, irql);
-        if (cancelled)
-            end(module, cancelled, NDIS_STATUS_SEND_ABORTED);
-    }
+    PNET_BUFFER_LIST cancelled = module == holder ? take_cancelled(id) : 0;
+    if (cancelled)
+        end(module, cancelled, NDIS_STATUS_SEND_ABORTED);
     cancel_send(context, id);
 }
 
