@@ -3,7 +3,7 @@
 use std::{
     mem,
     sync::{
-        Arc, Mutex,
+        Arc, Mutex, OnceLock,
         atomic::{AtomicBool, Ordering},
     },
 };
@@ -11,7 +11,7 @@ use std::{
 use nblease_ndis::sys;
 
 use super::{Irp, Security, file::File, lent::Lent, status, status::NtStatus};
-use crate::{kernel::DriverId, sync::lock};
+use crate::{kernel::DriverId, memory::Kind, sync::lock};
 
 /// `DO_BUFFERED_IO`.
 const DO_BUFFERED_IO: u32 = 0x4;
@@ -62,6 +62,10 @@ pub trait Target: Send + Sync {
     fn dispatch(&self, irp: &Arc<Irp>);
     /// IoCancelIrp: the IRP's cancel bit was set just now. Called at most once for each IRP, at up to DISPATCH_LEVEL.
     fn cancel(&self, irp: &Arc<Irp>);
+    /// Whether it is a WDM driver's dispatch table.
+    fn is_wdm(&self) -> bool {
+        false
+    }
 }
 
 /// A device.
@@ -70,7 +74,8 @@ pub struct Device {
     target: Arc<dyn Target>,
     /// The DEVICE_OBJECT that the driver may look at.
     object: Lent,
-    initializing: AtomicBool,
+    /// The driver's extension, where it is not part of a framework's object.
+    extension: OnceLock<Lent>,
     refusing: AtomicBool,
     deleted: AtomicBool,
     files: Mutex<Vec<Arc<File>>>,
@@ -97,7 +102,7 @@ impl Device {
             config,
             target,
             object: Lent::of(object),
-            initializing: AtomicBool::new(true),
+            extension: OnceLock::new(),
             refusing: AtomicBool::default(),
             deleted: AtomicBool::default(),
             files: Mutex::default(),
@@ -114,14 +119,55 @@ impl Device {
         self.config.driver
     }
 
-    /// How reads and writes reach the driver.
+    /// How reads and writes reach the driver: as its object's flags say, which a WDM driver sets itself.
     pub fn buffering(&self) -> Buffering {
-        self.config.buffering
+        match self.flags() {
+            flags if flags & DO_DIRECT_IO != 0 => Buffering::Direct,
+            flags if flags & DO_BUFFERED_IO != 0 => Buffering::Buffered,
+            _ => Buffering::Neither,
+        }
+    }
+
+    fn flags(&self) -> u32 {
+        let object: *const sys::DEVICE_OBJECT = self.object.lab().cast();
+        // SAFETY: the lab's view of the object lives as long as `self`; a driver may write the word at the same time, as
+        // on a real machine.
+        unsafe { (&raw const (*object).Flags).read_volatile() }
+    }
+
+    /// Changes a word of the object, through the lab's view.
+    pub(crate) fn update(&self, change: impl FnOnce(&mut sys::DEVICE_OBJECT)) {
+        let object: *mut sys::DEVICE_OBJECT = self.object.lab().cast();
+        // SAFETY: the lab's view is always writable and lives as long as `self`. A driver may touch the object at the same
+        // time, as on a real machine.
+        change(unsafe { &mut *object });
+    }
+
+    /// The object, copied.
+    pub(crate) fn read(&self) -> sys::DEVICE_OBJECT {
+        let object: *const sys::DEVICE_OBJECT = self.object.lab().cast();
+        // SAFETY: as in `update`.
+        unsafe { object.read() }
+    }
+
+    /// Gives the device an extension of `len` zeroed bytes, once: where the driver finds it.
+    pub(crate) fn extend(&self, len: usize) -> *mut u8 {
+        self.extension.get_or_init(|| Lent::open(Kind::Descriptor, len, 16)).driver()
+    }
+
+    /// The extension, where the driver finds it; null where it has none.
+    pub(crate) fn extension(&self) -> *mut u8 {
+        self.extension.get().map_or(std::ptr::null_mut(), Lent::driver)
     }
 
     /// The DEVICE_OBJECT, where the driver finds it.
     pub fn object(&self) -> *mut sys::DEVICE_OBJECT {
         self.object.driver().cast()
+    }
+
+    /// Whether a WDM driver made it, rather than a framework on a driver's behalf.
+    pub(crate) fn is_wdm(&self) -> bool {
+        self.target.is_wdm()
     }
 
     /// The driver's side.
@@ -131,16 +177,12 @@ impl Device {
 
     /// The driver cleared DO_DEVICE_INITIALIZING: opens are let in.
     pub fn finish_initializing(&self) {
-        self.initializing.store(false, Ordering::SeqCst);
-        let object: *mut sys::DEVICE_OBJECT = self.object.lab().cast();
-        // SAFETY: the lab's view of the object is always writable, and lives as long as `self`. A driver may read the word
-        // at the same time, as on a real machine.
-        unsafe { (*object).Flags &= !DO_DEVICE_INITIALIZING };
+        self.update(|object| object.Flags &= !DO_DEVICE_INITIALIZING);
     }
 
     /// DO_DEVICE_INITIALIZING is set.
     pub fn is_initializing(&self) -> bool {
-        self.initializing.load(Ordering::SeqCst)
+        self.flags() & DO_DEVICE_INITIALIZING != 0
     }
 
     /// The driver is being unloaded: no new opens.
@@ -151,6 +193,15 @@ impl Device {
     /// IoDeleteDevice was called.
     pub(super) fn delete(&self) {
         self.deleted.store(true, Ordering::SeqCst);
+    }
+
+    /// The device is gone: its object and extension are closed to the driver.
+    pub(super) fn close(&self) {
+        const WHY: &str = "its device was deleted";
+        self.object.close(WHY);
+        if let Some(extension) = self.extension.get() {
+            extension.close(WHY);
+        }
     }
 
     /// IoDeleteDevice was called.

@@ -14,7 +14,7 @@ use std::{
 use nblease_ndis::sys;
 use rand::Rng as _;
 
-use super::{Buffering, File, lent::Lent, status, status::NtStatus};
+use super::{Buffering, File, lent::Lent, process::ProcessContext, status, status::NtStatus};
 use crate::{
     faults::FaultKind,
     judge::rule,
@@ -300,6 +300,15 @@ impl Irp {
         Some(user.buffer.driver())
     }
 
+    /// The IRP's own fields and its stack location's, through the lab's view.
+    pub(super) fn with_raw<R>(&self, f: impl FnOnce(&mut sys::IRP, &mut sys::IO_STACK_LOCATION) -> R) -> R {
+        let raw: *mut Raw = self.raw.lab().cast();
+        // SAFETY: the lab's view is always writable and lives as long as `self`. A driver may touch the IRP at the same
+        // time, as on a real machine.
+        let raw = unsafe { &mut *raw };
+        f(&mut raw.irp, &mut raw.stack)
+    }
+
     /// What the driver's model stored with [`Self::set_context`], else 0.
     pub(crate) fn context(&self) -> usize {
         *lock(&self.context)
@@ -518,6 +527,7 @@ fn stale_word(data: &[u8], poison: u64) -> Option<usize> {
 /// Calls a driver's dispatch at PASSIVE_LEVEL, on the thread of the caller.
 pub(super) fn dispatch(irp: &Arc<Irp>) {
     debug_assert_eq!(thread::irql(), thread::PASSIVE_LEVEL, "a system call is made at PASSIVE_LEVEL");
+    let _context = ProcessContext::enter(irp.process());
     irp.file().device().target().dispatch(irp);
 }
 

@@ -13,6 +13,7 @@ pub(crate) mod lent;
 mod process;
 pub mod security;
 pub mod status;
+pub(crate) mod wdm;
 
 use std::{
     collections::BTreeMap,
@@ -25,9 +26,12 @@ use std::{
 pub use device::{Buffering, Device, DeviceConfig, Target};
 pub use file::File;
 pub use irp::{Completion, Irp, Major};
+pub(crate) use process::{current_process, process_id};
 pub use process::{Handle, Pending, Process};
 pub use security::Security;
 pub use status::NtStatus;
+
+use nblease_ndis::sys;
 
 use crate::{
     judge::rule,
@@ -35,6 +39,9 @@ use crate::{
     nt,
     sync::lock,
 };
+
+/// The first number given; 1 is the system process's.
+const FIRST_NUMBER: u64 = 2;
 
 /// How long an unload may be put off.
 const UNLOAD_LIMIT_NS: u64 = 20_000_000_000;
@@ -52,12 +59,14 @@ pub struct Io {
     numbers: AtomicU64,
     /// Drivers whose unload was put off, and whether it is under way now.
     unloading: Mutex<BTreeMap<DriverId, bool>>,
+    /// IRPs that WDM drivers have.
+    pub(crate) under_way: wdm::UnderWay,
 }
 
 impl Io {
     /// A number that no other process, file or IRP has.
     pub(crate) fn number(&self) -> u64 {
-        self.numbers.fetch_add(1, Ordering::Relaxed) + 1
+        self.numbers.fetch_add(1, Ordering::Relaxed) + FIRST_NUMBER
     }
 
     /// IoCreateDeviceSecure: a device, refusing opens until [`Device::finish_initializing`].
@@ -80,7 +89,13 @@ impl Io {
 
     /// Drops the deleted devices that nothing is open on.
     pub(crate) fn forget_deleted(&self) {
-        lock(&self.devices).retain(|d| !(d.is_deleted() && d.files().is_empty()));
+        lock(&self.devices).retain(|device| {
+            let gone = device.is_deleted() && device.files().is_empty();
+            if gone {
+                device.close();
+            }
+            !gone
+        });
     }
 
     /// IoCreateSymbolicLink.
@@ -127,6 +142,11 @@ impl Io {
         for link in links.iter().filter(|(_, target)| same(target, name)).map(|(link, _)| link) {
             callback(&format!(r"\\.\{link}"));
         }
+    }
+
+    /// The device whose object this is.
+    pub fn device_of(&self, object: *const sys::DEVICE_OBJECT) -> Option<Arc<Device>> {
+        lock(&self.devices).iter().find(|d| d.object().cast_const() == object).cloned()
     }
 
     /// The devices of a driver, deleted ones with open files included.

@@ -1,8 +1,11 @@
 //! User mode: processes, their handles, and calls under way.
 
-use std::sync::{
-    Arc, Mutex,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    cell::Cell,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use super::{
@@ -12,6 +15,39 @@ use super::{
     status::NtStatus,
 };
 use crate::{kernel::kernel, sync::lock};
+
+/// Number of the process that system threads belong to: as it is in the ID, 4.
+const SYSTEM: u64 = 1;
+
+thread_local! {
+    static CURRENT: Cell<u64> = const { Cell::new(SYSTEM) };
+}
+
+/// The process in whose context this thread runs, as its ID (`PsGetCurrentProcessId`): that of the program whose system
+/// call this is, else the system's.
+pub(crate) fn current_process() -> usize {
+    process_id(CURRENT.get())
+}
+
+/// The ID of the process of a number. IDs are multiples of four.
+pub(crate) fn process_id(number: u64) -> usize {
+    number as usize * 4
+}
+
+/// A system call is made: until it is dropped this thread runs in the caller's context.
+pub(super) struct ProcessContext(u64);
+
+impl ProcessContext {
+    pub(super) fn enter(process: u64) -> Self {
+        Self(CURRENT.replace(process))
+    }
+}
+
+impl Drop for ProcessContext {
+    fn drop(&mut self) {
+        CURRENT.set(self.0);
+    }
+}
 
 /// How long a dying process waits for its calls (IopCancelIrps... waits five minutes; V47 is judged after 10 s).
 const DEATH_LIMIT_NS: u64 = 20_000_000_000;

@@ -70,6 +70,10 @@ pub fn start(driver: DriverId) -> NTSTATUS {
     if status < 0 {
         gone(driver);
     } else {
+        // Devices made in the entry may be opened now; those made later are the driver's to finish.
+        for device in kernel().io.devices_of(driver).iter().filter(|device| device.is_wdm()) {
+            device.finish_initializing();
+        }
         pe::discard_init(driver);
     }
     status
@@ -82,6 +86,7 @@ fn new_object(info: &crate::kernel::DriverInfo, service: &str) -> DRIVER_OBJECT 
     object.Size = i16::try_from(size_of::<DRIVER_OBJECT>()).expect("336 bytes");
     object.DriverStart = std::ptr::with_exposed_provenance_mut(info.base);
     object.DriverSize = info.size as u32;
+    object.MajorFunction = [Some(super::device::invalid_device_request); 28];
     object.DriverName = string::leak(&format!(r"\Driver\{service}"));
     object
 }

@@ -10,7 +10,9 @@ use crate::{
     thread,
 };
 
+pub(crate) mod cancel;
 mod debug;
+mod device;
 mod dpc;
 pub mod driver;
 mod event;
@@ -40,12 +42,15 @@ pub struct Objects {
     timers: timer::Timers,
     work_items: work_item::WorkItems,
     drivers: driver::Drivers,
+    cancel_lock: cancel::CancelLock,
 }
 
 /// The lists of functions, one for each file.
 pub fn exports() -> Vec<&'static [Export]> {
     vec![
+        cancel::EXPORTS,
         debug::EXPORTS,
+        device::EXPORTS,
         dpc::EXPORTS,
         event::EXPORTS,
         irql::EXPORTS,

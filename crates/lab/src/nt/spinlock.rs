@@ -66,7 +66,7 @@ fn spin(function: &'static str, lock: usize, mut attempt: impl FnMut() -> bool) 
 }
 
 /// Checks that the caller is at DISPATCH_LEVEL, as the functions for DPCs demand.
-fn at_dispatch(function: &'static str) {
+pub(super) fn at_dispatch(function: &'static str) {
     enter(function, HIGH_LEVEL);
     kernel().judge.check(rule::V09, thread::irql() >= DISPATCH_LEVEL, || {
         format!("{function} called at IRQL {}, below DISPATCH_LEVEL", thread::irql())
@@ -87,7 +87,7 @@ unsafe fn ex_word<'a>(lock: *mut LONG) -> &'a AtomicI32 {
     unsafe { AtomicI32::from_ptr(lock) }
 }
 
-fn acquire(function: &'static str, lock: *mut KSPIN_LOCK) {
+pub(super) fn acquire(function: &'static str, lock: *mut KSPIN_LOCK) {
     // SAFETY: the DDI demands a spin lock; a pointer to something else faults and is reported.
     let word = unsafe { word(lock) };
     // Noted first: a thread that takes it twice is told so rather than spins.
@@ -95,7 +95,7 @@ fn acquire(function: &'static str, lock: *mut KSPIN_LOCK) {
     spin(function, lock.addr(), || word.compare_exchange(0, 1, Ordering::Acquire, Ordering::Relaxed).is_ok());
 }
 
-fn release(lock: *mut KSPIN_LOCK) {
+pub(super) fn release(lock: *mut KSPIN_LOCK) {
     thread::lock_released(lock.addr(), SPIN_LOCK);
     // SAFETY: as in `acquire`.
     unsafe { word(lock) }.store(0, Ordering::Release);

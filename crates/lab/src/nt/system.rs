@@ -10,7 +10,7 @@ use super::{
     version::{BUILD, MAJOR, MINOR},
 };
 use crate::{
-    exports,
+    exports, io,
     judge::rule,
     kernel::kernel,
     pe::{Export, dlls},
@@ -111,10 +111,10 @@ unsafe extern "efiapi" fn mm_get_system_routine_address(name: *mut UNICODE_STRIN
     found.map_or(std::ptr::null_mut(), |export| export.address.cast_mut().cast())
 }
 
-/// The process of the thread: the lab's own, as drivers only compare it.
+/// The process in whose context the thread runs: in a dispatch routine the caller's.
 unsafe extern "efiapi" fn ps_get_current_process_id() -> HANDLE {
     enter("PsGetCurrentProcessId", HIGH_LEVEL);
-    std::ptr::without_provenance_mut(std::process::id() as usize)
+    std::ptr::without_provenance_mut(io::current_process())
 }
 
 unsafe extern "win64" fn probe_for_read(address: PVOID, len: SIZE_T, _alignment: ULONG) {
