@@ -27,6 +27,7 @@ use crate::{
 mod real;
 #[cfg(test)]
 mod tests;
+mod threads;
 
 /// How long a wait without a limit may last on the real clock before it counts as a hang (V04).
 const HANG: Duration = Duration::from_mins(1);
@@ -55,6 +56,8 @@ pub struct Sched {
     queued: Condvar,
     /// Something changed: for those who wait.
     changed: Condvar,
+    /// Virtual: the threads that drivers made.
+    fibers: threads::Fibers,
 }
 
 #[derive(Default)]
@@ -202,9 +205,10 @@ impl Sched {
         timer.is_some()
     }
 
-    /// When the next timer is due, in unbiased nanoseconds.
+    /// When the next timer is due, or a thread has waited long enough, in unbiased nanoseconds.
     fn next_due(&self) -> Option<u64> {
-        lock(&self.state).timers.keys().next().map(|(due, _)| *due)
+        let timer = lock(&self.state).timers.keys().next().map(|(due, _)| *due);
+        timer.into_iter().chain(self.fibers.next_limit()).min()
     }
 
     /// Runs the first timer that is due, if any.
@@ -246,6 +250,9 @@ impl Sched {
     }
 
     fn wait_virtual(&self, what: &str, limit: Option<u64>, condition: &mut dyn FnMut() -> bool) -> bool {
+        if let Some(result) = self.wait_fiber(limit, condition) {
+            return result;
+        }
         let clock = &kernel().clock;
         loop {
             if condition() {
@@ -298,7 +305,7 @@ impl Sched {
         if thread::irql() >= DISPATCH_LEVEL {
             return false;
         }
-        self.run_dpc() || self.run_timer() || self.run_work()
+        self.run_dpc() || self.run_timer() || self.run_work() || self.run_fiber()
     }
 
     /// Virtual: runs all that is due now. Real: waits until the threads did, for a while at most, unless it is one of

@@ -130,9 +130,10 @@ impl Device {
 
     fn flags(&self) -> u32 {
         let object: *const sys::DEVICE_OBJECT = self.object.lab().cast();
-        // SAFETY: the lab's view of the object lives as long as `self`; a driver may write the word at the same time, as
-        // on a real machine.
-        unsafe { (&raw const (*object).Flags).read_volatile() }
+        // SAFETY: the lab's view of the object lives as long as `self`.
+        let flags = unsafe { &raw const (*object).Flags };
+        // SAFETY: as above; a driver may write the word at the same time, as on a real machine.
+        unsafe { flags.read_volatile() }
     }
 
     /// Changes a word of the object, through the lab's view.

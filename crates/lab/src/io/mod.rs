@@ -26,8 +26,8 @@ use std::{
 pub use device::{Buffering, Device, DeviceConfig, Target};
 pub use file::File;
 pub use irp::{Completion, Irp, Major};
-pub(crate) use process::{current_process, process_id};
 pub use process::{Handle, Pending, Process};
+pub(crate) use process::{current_process, process_id};
 pub use security::Security;
 pub use status::NtStatus;
 

@@ -158,12 +158,15 @@ pub(crate) fn complete(raw: *mut IRP) {
         let what = kernel().memory.describe(raw.addr());
         judge.fatal(rule::V43, format!("IofCompleteRequest of what is no IRP of the driver's: {what}"), Vec::new());
     };
-    let (status, information, cancelable) =
-        irp.with_raw(|raw, _| (raw.IoStatus.u.Status, raw.IoStatus.Information, raw.CancelRoutine.is_some()));
+    let (status, information, cancelable) = irp.with_raw(|raw, _| {
+        // SAFETY: each view of the union holds its bytes.
+        let status = unsafe { raw.IoStatus.u.Status };
+        (status, raw.IoStatus.Information, raw.CancelRoutine.is_some())
+    });
     let status = NtStatus(status.cast_unsigned());
     judge.check(rule::V43, status != status::PENDING, || format!("{} completed with PENDING", irp.describe()));
     judge.check(rule::V44, !cancelable, || format!("{} completed with its cancel routine set", irp.describe()));
-    irp.complete(status, information as usize);
+    irp.complete(status, information);
 }
 
 /// The ID of the process that an IRP comes from.

@@ -27,10 +27,12 @@ mod attach;
 mod breakers;
 pub mod build;
 pub mod checksum;
+mod config;
 mod context;
 mod control;
 mod data;
 mod delivery;
+mod device;
 pub mod driver;
 #[cfg(test)]
 mod edge_tests;
@@ -123,7 +125,9 @@ pub fn exports() -> Vec<&'static [Export]> {
         pnp::EXPORTS,
         pool::EXPORTS,
         data::EXPORTS,
+        config::EXPORTS,
         context::EXPORTS,
+        device::EXPORTS,
         timer::EXPORTS,
         rwlock::EXPORTS,
         services::EXPORTS,

@@ -9,13 +9,7 @@ use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 use nblease_ndis::sys::{DEVICE_OBJECT, IO_CSQ, IRP, KIRQL, NTSTATUS, PDRIVER_CANCEL, PVOID, STATUS_SUCCESS, ULONG};
 
 use super::{enter, irql, spinlock};
-use crate::{
-    exports,
-    judge::rule,
-    kernel::kernel,
-    pe::Export,
-    thread::DISPATCH_LEVEL,
-};
+use crate::{exports, judge::rule, kernel::kernel, pe::Export, thread::DISPATCH_LEVEL};
 
 pub const EXPORTS: &[Export] = exports! {
     "IoAcquireCancelSpinLock" => io_acquire_cancel_spin_lock,

@@ -159,7 +159,9 @@ unsafe extern "win64" fn iof_complete_request(irp: *mut IRP, _boost: i8) {
 
 unsafe extern "win64" fn io_cancel_irp(irp: *mut IRP) -> BOOLEAN {
     enter("IoCancelIrp", DISPATCH_LEVEL);
-    kernel().judge.bug_check(format!("IoCancelIrp({irp:p}): the lab's IRPs have one driver, which does not send them on"));
+    kernel()
+        .judge
+        .bug_check(format!("IoCancelIrp({irp:p}): the lab's IRPs have one driver, which does not send them on"));
 }
 
 unsafe extern "win64" fn io_get_requestor_process_id(irp: *mut IRP) -> ULONG {
@@ -191,9 +193,9 @@ unsafe extern "win64" fn io_is_32bit_process(_irp: *mut IRP) -> BOOLEAN {
 pub(super) unsafe extern "efiapi" fn invalid_device_request(_device: *mut DEVICE_OBJECT, irp: *mut IRP) -> NTSTATUS {
     let status = crate::io::status::INVALID_DEVICE_REQUEST.0.cast_signed();
     // SAFETY: the I/O manager, or the driver that it gave the IRP to, calls this with an IRP that is under way.
-    unsafe { (*irp).IoStatus.u.Status = status };
-    // SAFETY: as above.
-    unsafe { (*irp).IoStatus.Information = 0 };
+    let result = unsafe { &mut (*irp).IoStatus };
+    result.u.Status = status;
+    result.Information = 0;
     wdm::complete(irp);
     status
 }

@@ -1,63 +1,31 @@
-//! Events, and waiting for dispatcher objects.
-//!
-//! IRQL up to DISPATCH_LEVEL; waiting only below it, unless the timeout is zero (V38). The state is in the object's own
-//! `DISPATCHER_HEADER`, in the driver's memory.
+//! Events. IRQL up to DISPATCH_LEVEL. The state is in the object's own `DISPATCHER_HEADER`, in the driver's memory.
 
 use std::sync::atomic::{AtomicI32, Ordering};
 
-use nblease_ndis::sys::{
-    BOOLEAN, DISPATCHER_HEADER, EVENT_TYPE, KEVENT, KPRIORITY, KPROCESSOR_MODE, KWAIT_REASON, LARGE_INTEGER, LONG,
-    NTSTATUS, PVOID, STATUS_SUCCESS, STATUS_TIMEOUT,
-};
+use nblease_ndis::sys::{BOOLEAN, EVENT_TYPE, HANDLE, KEVENT, KPRIORITY, LONG, UNICODE_STRING};
 
-use super::{HIGH_LEVEL, enter, time::Due};
+use super::{
+    HIGH_LEVEL, enter,
+    object::Object,
+    wait::{NOTIFICATION_EVENT, SYNCHRONIZATION_EVENT, initialize, signal_state},
+};
 use crate::{
     exports,
     kernel::kernel,
     pe::Export,
-    thread::{self, DISPATCH_LEVEL},
+    thread::{self, DISPATCH_LEVEL, PASSIVE_LEVEL},
 };
 
 pub const EXPORTS: &[Export] = exports! {
+    "IoCreateNotificationEvent" => io_create_notification_event,
+    "IoCreateSynchronizationEvent" => io_create_synchronization_event,
     KeClearEvent => ke_clear_event,
     KeInitializeEvent => ke_initialize_event,
     "KePulseEvent" => ke_pulse_event,
     "KeReadStateEvent" => ke_read_state_event,
     "KeResetEvent" => ke_reset_event,
     KeSetEvent => ke_set_event,
-    KeWaitForSingleObject => ke_wait_for_single_object,
 };
-
-// Types of dispatcher objects (`KOBJECTS` of wdm.h): one that stays signalled, or one that lets one waiter through.
-const NOTIFICATION_EVENT: u8 = 0;
-const SYNCHRONIZATION_EVENT: u8 = 1;
-pub(super) const NOTIFICATION_TIMER: u8 = 8;
-pub(super) const SYNCHRONIZATION_TIMER: u8 = 9;
-
-/// # Safety
-/// `header` points to a dispatcher object, which lives as long as the driver keeps it.
-pub(super) unsafe fn signal_state<'a>(header: *mut DISPATCHER_HEADER) -> &'a AtomicI32 {
-    // SAFETY: by the caller the field exists.
-    let state = unsafe { &raw mut (*header).SignalState };
-    // SAFETY: as above; all access of the lab's is atomic.
-    unsafe { AtomicI32::from_ptr(state) }
-}
-
-/// Prepares a dispatcher object.
-///
-/// # Safety
-/// `header` points to storage for one.
-pub(super) unsafe fn initialize(header: *mut DISPATCHER_HEADER, kind: u8, size: usize, signalled: bool) {
-    // SAFETY: by the caller; nobody else uses the object yet.
-    let header = unsafe { &mut *header };
-    header.Type = kind;
-    header.Signalling = 0;
-    header.Size = (size / 4) as u8;
-    header.Reserved1 = 0;
-    header.SignalState = i32::from(signalled);
-    header.WaitListHead.Flink = &raw mut header.WaitListHead;
-    header.WaitListHead.Blink = &raw mut header.WaitListHead;
-}
 
 fn state<'a>(event: *mut KEVENT) -> &'a AtomicI32 {
     // SAFETY: the DDI demands an event; a pointer to something else faults and is reported.
@@ -68,7 +36,7 @@ unsafe extern "efiapi" fn ke_initialize_event(event: *mut KEVENT, kind: EVENT_TY
     enter("KeInitializeEvent", HIGH_LEVEL);
     let kind = if kind == 0 { NOTIFICATION_EVENT } else { SYNCHRONIZATION_EVENT };
     // SAFETY: the DDI demands storage for an event.
-    unsafe { initialize(event.cast(), kind, size_of::<KEVENT>(), signalled != 0) };
+    unsafe { initialize(event.cast(), kind, size_of::<KEVENT>(), i32::from(signalled != 0)) };
 }
 
 unsafe extern "efiapi" fn ke_set_event(event: *mut KEVENT, _increment: KPRIORITY, wait: BOOLEAN) -> LONG {
@@ -102,37 +70,26 @@ unsafe extern "win64" fn ke_read_state_event(event: *mut KEVENT) -> LONG {
     state(event).load(Ordering::SeqCst)
 }
 
-unsafe extern "efiapi" fn ke_wait_for_single_object(
-    object: PVOID,
-    _reason: KWAIT_REASON,
-    _mode: KPROCESSOR_MODE,
-    _alertable: BOOLEAN,
-    timeout: *mut LARGE_INTEGER,
-) -> NTSTATUS {
-    // SAFETY: the DDI demands null or a time.
-    let timeout = unsafe { timeout.as_ref() }.map(Due::from);
-    let header: *mut DISPATCHER_HEADER = object.cast();
-    if timeout.is_some_and(Due::is_now) {
-        enter("KeWaitForSingleObject", DISPATCH_LEVEL);
-        return if try_take(header) { STATUS_SUCCESS } else { STATUS_TIMEOUT };
-    }
-    thread::may_wait("KeWaitForSingleObject");
-    let limit = timeout.map(Due::ns_from_now);
-    let taken = kernel().sched.wait_until("KeWaitForSingleObject", limit, &mut || try_take(header));
-    if taken { STATUS_SUCCESS } else { STATUS_TIMEOUT }
+unsafe extern "win64" fn io_create_notification_event(_name: *mut UNICODE_STRING, handle: *mut HANDLE) -> *mut KEVENT {
+    create("IoCreateNotificationEvent", NOTIFICATION_EVENT, handle)
 }
 
-/// Whether the object is signalled; one that lets a single waiter through is so no more.
-fn try_take(header: *mut DISPATCHER_HEADER) -> bool {
-    // SAFETY: the DDI demands a dispatcher object; a pointer to something else faults and is reported.
-    let kind = unsafe { (*header).Type };
-    // SAFETY: as above.
-    let state = unsafe { signal_state(header) };
-    match kind {
-        NOTIFICATION_EVENT | NOTIFICATION_TIMER => state.load(Ordering::SeqCst) != 0,
-        SYNCHRONIZATION_EVENT | SYNCHRONIZATION_TIMER => state.swap(0, Ordering::SeqCst) != 0,
-        other => {
-            kernel().judge.bug_check(format!("a wait for a dispatcher object of type {other}, which the lab lacks"))
-        }
-    }
+unsafe extern "win64" fn io_create_synchronization_event(
+    _name: *mut UNICODE_STRING,
+    handle: *mut HANDLE,
+) -> *mut KEVENT {
+    create("IoCreateSynchronizationEvent", SYNCHRONIZATION_EVENT, handle)
+}
+
+/// A signalled event of the system's with a handle. It is never freed: a driver may keep its address.
+fn create(function: &'static str, kind: u8, handle: *mut HANDLE) -> *mut KEVENT {
+    enter(function, PASSIVE_LEVEL);
+    // SAFETY: an event of zeros is plain data.
+    let event = Box::into_raw(Box::new(unsafe { std::mem::zeroed::<KEVENT>() }));
+    // SAFETY: storage for an event.
+    unsafe { initialize(event.cast(), kind, size_of::<KEVENT>(), 1) };
+    let given = kernel().nt.handles.add(Object::Event(event.expose_provenance()));
+    // SAFETY: the DDI demands storage for the handle.
+    unsafe { handle.write(given) };
+    event
 }

@@ -20,16 +20,22 @@ mod irql;
 mod lookaside;
 mod mdl;
 mod memory_routines;
+mod mutex;
+mod object;
 mod pool;
+mod registry;
+mod resource;
 mod rundown;
 mod spinlock;
 mod string;
 mod system;
+mod system_thread;
 #[cfg(test)]
 mod tests;
 mod time;
 mod timer;
 pub(crate) mod version;
+mod wait;
 mod work_item;
 
 /// IRQL of the functions that may be called at any.
@@ -42,6 +48,9 @@ pub struct Objects {
     timers: timer::Timers,
     work_items: work_item::WorkItems,
     drivers: driver::Drivers,
+    handles: object::Handles,
+    resources: resource::Resources,
+    system_threads: system_thread::SystemThreads,
     cancel_lock: cancel::CancelLock,
 }
 
@@ -58,13 +67,20 @@ pub fn exports() -> Vec<&'static [Export]> {
         mdl::EXPORTS,
         memory_routines::EXPORTS,
         memory_routines::DIRECT_EXPORTS,
+        mutex::EXPORTS,
+        object::EXPORTS,
+        object::DATA_EXPORTS,
         pool::EXPORTS,
+        registry::EXPORTS,
+        resource::EXPORTS,
         rundown::EXPORTS,
         spinlock::EXPORTS,
         string::EXPORTS,
         system::EXPORTS,
+        system_thread::EXPORTS,
         time::EXPORTS,
         timer::EXPORTS,
+        wait::EXPORTS,
         work_item::EXPORTS,
     ]
 }
@@ -74,6 +90,15 @@ fn check_idle(driver: DriverId) {
     let queued = kernel().sched.dpcs_of(driver);
     kernel().judge.check(rule::V06, queued == 0, || {
         format!("{} was unloaded with {queued} DPCs queued", kernel().driver_name(driver))
+    });
+    let running = kernel().nt.system_threads.of(driver);
+    kernel().judge.check(rule::V06, running == 0, || {
+        format!("{} was unloaded with {running} of its threads running", kernel().driver_name(driver))
+    });
+    let nt = &kernel().nt;
+    let open = [nt.handles.of(driver), nt.resources.of(driver)].concat();
+    kernel().judge.check(rule::V06, open.is_empty(), || {
+        format!("{} was unloaded and left open: {}", kernel().driver_name(driver), open.join("; "))
     });
 }
 

@@ -78,7 +78,8 @@ fn free(function: &'static str, address: PVOID, tag: Option<u32>) {
 /// Objects in memory that is being freed: those still in use break V36, as under Driver Verifier.
 fn memory_goes(start: usize, end: usize) {
     let nt = &kernel().nt;
-    let busy = nt.timers.set_within(start, end).or_else(|| nt.dpcs.queued_within(start, end));
+    let busy = nt.timers.set_within(start, end);
+    let busy = busy.or_else(|| nt.dpcs.queued_within(start, end)).or_else(|| nt.resources.within(start, end));
     kernel()
         .judge
         .check(rule::V36, busy.is_none(), || format!("freed memory with {}", busy.clone().unwrap_or_default()));

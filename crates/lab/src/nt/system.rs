@@ -14,20 +14,17 @@ use crate::{
     judge::rule,
     kernel::kernel,
     pe::{Export, dlls},
-    processor,
     thread::{self, APC_LEVEL, PASSIVE_LEVEL},
 };
 
 pub const EXPORTS: &[Export] = exports! {
     "__C_specific_handler" => c_specific_handler,
-    "KeGetCurrentThread" => ke_get_current_thread,
     KeGetCurrentProcessorNumberEx => ke_get_current_processor_number_ex,
     KeQueryActiveProcessorCountEx => ke_query_active_processor_count_ex,
     KeQueryMaximumProcessorCountEx => ke_query_maximum_processor_count_ex,
     MmGetSystemRoutineAddress => mm_get_system_routine_address,
     "ProbeForRead" => probe_for_read,
     "ProbeForWrite" => probe_for_write,
-    "PsGetCurrentThread" => ke_get_current_thread,
     PsGetCurrentProcessId => ps_get_current_process_id,
     RtlGetVersion => rtl_get_version,
     RtlIsNtDdiVersionAvailable => rtl_is_nt_ddi_version_available,
@@ -54,11 +51,6 @@ unsafe extern "efiapi" fn ke_get_current_processor_number_ex(number: *mut PROCES
         unsafe { number.write(contents) };
     }
     processor
-}
-
-unsafe extern "win64" fn ke_get_current_thread() -> PVOID {
-    enter("KeGetCurrentThread", HIGH_LEVEL);
-    processor::thread_object().cast()
 }
 
 /// All processors are in group 0.

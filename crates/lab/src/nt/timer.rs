@@ -15,10 +15,9 @@ use nblease_ndis::sys::{
 };
 
 use super::{
-    dpc, enter,
-    event::{NOTIFICATION_TIMER, SYNCHRONIZATION_TIMER, initialize, signal_state},
-    pool,
+    dpc, enter, pool,
     time::Due,
+    wait::{NOTIFICATION_TIMER, SYNCHRONIZATION_TIMER, initialize, signal_state},
 };
 use crate::{
     exports,
@@ -129,7 +128,7 @@ fn initialize_timer(timer: *mut KTIMER, kind: u8) {
     let set = lock(&kernel().nt.timers.set).contains_key(&timer.addr());
     kernel().judge.check(rule::V36, !set, || format!("the set timer {timer:p} is initialized anew"));
     // SAFETY: the DDI demands storage for a timer, which begins with a dispatcher header.
-    unsafe { initialize(timer.cast(), kind, size_of::<KTIMER>(), false) };
+    unsafe { initialize(timer.cast(), kind, size_of::<KTIMER>(), 0) };
 }
 
 unsafe extern "win64" fn ke_set_timer(timer: *mut KTIMER, due: LARGE_INTEGER, dpc: *mut KDPC) -> BOOLEAN {

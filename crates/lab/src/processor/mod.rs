@@ -10,4 +10,4 @@ mod shared_data;
 #[cfg(test)]
 mod tests;
 
-pub use pcr::{prepare_thread, thread_object};
+pub use pcr::{adopt_thread_object, new_thread_object, prepare_thread, thread_object};

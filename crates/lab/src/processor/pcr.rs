@@ -46,13 +46,9 @@ struct Pcr {
 }
 
 impl Pcr {
-    fn new() -> Self {
+    fn new(thread: *mut DISPATCHER_HEADER) -> Self {
         let page = map::reserve(2 * PAGE).expect("addresses for a KPCR");
         map::protect(page, PAGE, Protection::ReadWrite);
-        let object: &'static mut [u128] = Box::leak(vec![0_u128; THREAD_SIZE / size_of::<u128>()].into_boxed_slice());
-        let thread: *mut DISPATCHER_HEADER = object.as_mut_ptr().cast();
-        // SAFETY: the object is larger than the header, aligned for it, and this function's own.
-        unsafe { (*thread).Type = THREAD_OBJECT };
         let pcr = Self { page, thread };
         let here = page.expose_provenance() as u64;
         pcr.put(SELF, here);
@@ -74,7 +70,7 @@ impl Pcr {
 /// Makes GS of this thread what kernel code expects; [`crate::thread::call_driver`] does so.
 pub fn prepare_thread() {
     PCR.with(|pcr| {
-        let pcr = pcr.get_or_init(Pcr::new);
+        let pcr = pcr.get_or_init(|| Pcr::new(new_thread_object()));
         // It depends on the mode of the kernel, which may be another one now.
         let number = thread::processor();
         pcr.put(NUMBER, number);
@@ -82,7 +78,23 @@ pub fn prepare_thread() {
     });
 }
 
+/// A thread object, of a thread to come.
+pub fn new_thread_object() -> *mut DISPATCHER_HEADER {
+    let object: &'static mut [u128] = Box::leak(vec![0_u128; THREAD_SIZE / size_of::<u128>()].into_boxed_slice());
+    let thread: *mut DISPATCHER_HEADER = object.as_mut_ptr().cast();
+    // SAFETY: the object is larger than the header, aligned for it, and this function's own.
+    unsafe { (*thread).Type = THREAD_OBJECT };
+    thread
+}
+
+/// Makes `thread` the object of this thread, which has none yet.
+pub fn adopt_thread_object(thread: *mut DISPATCHER_HEADER) {
+    PCR.with(|pcr| {
+        pcr.get_or_init(|| Pcr::new(thread));
+    });
+}
+
 /// The object of this thread: the KTHREAD that `KeGetCurrentThread` finds.
 pub fn thread_object() -> *mut DISPATCHER_HEADER {
-    PCR.with(|pcr| pcr.get_or_init(Pcr::new).thread)
+    PCR.with(|pcr| pcr.get_or_init(|| Pcr::new(new_thread_object())).thread)
 }
