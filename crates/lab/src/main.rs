@@ -19,6 +19,7 @@ use nblease_lab::{
     ndis::Inf,
     scenario::{
         capture::As,
+        hold,
         lifecycle::{self, Lifecycle},
         live::{Place, Wire},
         replay::{self, Replayed},
@@ -40,6 +41,8 @@ enum Command {
     Lifecycle(LifecycleArgs),
     /// Put each frame of captures through the driver both ways, and compare.
     Replay(ReplayArgs),
+    /// Put the driver through readers that hold frames, and account for each frame.
+    Hold(HoldArgs),
     /// Put the driver on a wire between two TAP devices, until SIGINT or SIGTERM.
     Live(LiveArgs),
 }
@@ -96,6 +99,21 @@ enum ReadMode {
 }
 
 #[derive(Args)]
+struct HoldArgs {
+    /// The driver, which offers the device.
+    #[arg(long)]
+    sys: PathBuf,
+    #[command(flatten)]
+    run: RunArgs,
+    /// About how many frames go through.
+    #[arg(long, default_value_t = 110_000)]
+    frames: u64,
+    /// Say what each act came to.
+    #[arg(long)]
+    verbose: bool,
+}
+
+#[derive(Args)]
 struct LiveArgs {
     /// A driver; several make a stack, the lowest first.
     #[arg(long = "sys", required = true)]
@@ -143,6 +161,7 @@ fn run(command: Command) -> Result<()> {
     match command {
         Command::Lifecycle(args) => lives(&args),
         Command::Replay(args) => replays(&args),
+        Command::Hold(args) => holds(&args),
         Command::Live(args) => live(&args),
     }
 }
@@ -240,6 +259,27 @@ fn keep(out: &Path, file: &Path, captured: &[u8]) -> Result<()> {
     let name = Path::new(file.file_name().context("a capture's name")?).with_extension("pcapng");
     let path = out.join(name);
     fs::write(&path, captured).with_context(|| path.display().to_string())
+}
+
+fn holds(args: &HoldArgs) -> Result<()> {
+    println!("seed={}", args.run.seed);
+    let lab = Lab::new(args.run.config(Mode::Virtual, args.run.seed)?);
+    let say = |line: &str| {
+        if args.verbose {
+            println!("{line}");
+        }
+    };
+    let held = hold::run(&lab, &args.sys, args.frames, say).with_context(|| format!("seed {}", args.run.seed))?;
+    let violations = lab.finish().violations.len();
+    let hold::Held { frames, lost, doubled, reordered, max_hold_ms, budget_ms, promoted, tripped } = held;
+    let good = lost + doubled + reordered == 0 && max_hold_ms <= budget_ms && promoted > 0 && tripped > 0;
+    println!(
+        "hold: {} frames={frames} lost={lost} doubled={doubled} reordered={reordered} max_hold_ms={max_hold_ms} \
+         budget_ms={budget_ms} promoted={promoted} tripped={tripped} violations={violations}",
+        if good && violations == 0 { "ok" } else { "FAILED" }
+    );
+    ensure!(good && violations == 0, "frames were lost, doubled, reordered or held too long, or nothing was tried");
+    Ok(())
 }
 
 fn live(args: &LiveArgs) -> Result<()> {

@@ -1,6 +1,7 @@
 //! What a lab is put through: each scenario drives adapters, and the rules judge.
 
 pub mod capture;
+pub mod hold;
 pub mod lifecycle;
 pub mod live;
 pub mod reader;
