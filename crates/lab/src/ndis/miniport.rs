@@ -61,10 +61,16 @@ pub struct Miniport {
     state: Mutex<State>,
 }
 
+/// What a miniport does.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Activity {
+    Paused,
+    Running,
+    LowPower,
+}
+
 struct State {
-    running: bool,
-    /// At low power: sends are refused for that reason.
-    low_power: bool,
+    activity: Activity,
     connected: bool,
     offloads: Offloads,
     pace: MiniportPace,
@@ -85,14 +91,10 @@ struct State {
 impl State {
     /// Why sends are completed as they come, and nothing is received.
     fn refusal(&self) -> Option<NDIS_STATUS> {
-        if self.low_power {
-            Some(NDIS_STATUS_LOW_POWER_STATE)
-        } else if !self.running {
-            Some(NDIS_STATUS_PAUSED)
-        } else if !self.connected {
-            Some(NDIS_STATUS_MEDIA_DISCONNECTED)
-        } else {
-            None
+        match self.activity {
+            Activity::LowPower => Some(NDIS_STATUS_LOW_POWER_STATE),
+            Activity::Paused => Some(NDIS_STATUS_PAUSED),
+            Activity::Running => (!self.connected).then_some(NDIS_STATUS_MEDIA_DISCONNECTED),
         }
     }
 }
@@ -101,8 +103,7 @@ impl Miniport {
     pub(super) fn new(offloads: Offloads) -> Self {
         let ndis = &kernel().ndis;
         let state = State {
-            running: false,
-            low_power: false,
+            activity: Activity::Paused,
             connected: true,
             offloads,
             pace: MiniportPace::default(),
@@ -164,7 +165,7 @@ impl Miniport {
     }
 
     pub(super) fn is_running(&self) -> bool {
-        lock(&self.state).running
+        lock(&self.state).activity == Activity::Running
     }
 
     pub(super) fn outstanding(&self) -> usize {
@@ -172,22 +173,18 @@ impl Miniport {
     }
 
     pub(super) fn start(&self) {
-        let mut state = lock(&self.state);
-        (state.running, state.low_power) = (true, false);
+        lock(&self.state).activity = Activity::Running;
     }
 
     /// To low power (OID_PNP_SET_POWER): completes the sends that it holds, refuses others, does not wait for receives.
     pub(super) fn sleep(&self, adapter: &Arc<Adapter>) {
-        {
-            let mut state = lock(&self.state);
-            (state.running, state.low_power) = (false, true);
-        }
+        lock(&self.state).activity = Activity::LowPower;
         self.flush(adapter);
     }
 
     /// No receives from now on; completes the sends that it holds.
     pub(super) fn stop(&self, adapter: &Arc<Adapter>) {
-        lock(&self.state).running = false;
+        lock(&self.state).activity = Activity::Paused;
         self.flush(adapter);
     }
 
@@ -242,7 +239,7 @@ impl Miniport {
         let queue = {
             let mut state = lock(&self.state);
             state.held.extend(packets);
-            let wanted = pace != MiniportPace::Manual || !state.running;
+            let wanted = pace != MiniportPace::Manual || state.activity != Activity::Running;
             wanted && !std::mem::replace(&mut state.flush_queued, true)
         };
         if queue {

@@ -228,9 +228,10 @@ fn v20_a_cancelled_send_is_completed_as_aborted() {
 
 #[test]
 fn v19_a_large_send_says_what_was_sent() {
+    type Completion = fn(usize) -> usize;
+    static WORD: Mutex<Option<Completion>> = Mutex::new(None);
     let _one = one_at_a_time();
-    let completed = |word: fn(usize) -> usize| {
-        static WORD: Mutex<Option<fn(usize) -> usize>> = Mutex::new(None);
+    let completed = |word: Completion| {
         *lock(&WORD) = Some(word);
         let script = Script {
             send: |handle, list, _, _| {
