@@ -124,7 +124,7 @@ pub struct CaptureArgs {
     #[arg(long, value_name = "BYTES", value_parser = parse_spill)]
     pub spill: Option<u32>,
 
-    /// Milliseconds that traffic may wait for a read of this capture, so that frames need no second copy: 0, or 5 to 900
+    /// Milliseconds that traffic may wait for this capture where it has no read pended: 0, or 5 to 900
     #[arg(long, value_name = "MS", default_value_t = 0, value_parser = parse_patience)]
     pub patience: u32,
 }

@@ -1,7 +1,8 @@
 //! Reads rules: one on a line, its parts in this order, all but the first as wanted; `#` starts a comment.
 //!
 //! ```text
-//! pass|drop|ask [in|out] [ip4|ip6] [PROTOCOL] [from ADDRESS [port PORTS]] [to ADDRESS [port PORTS]] [vlan N] [then pass|drop]
+//! pass|drop|ask [in|out] [ip4|ip6] [PROTOCOL] [from ADDRESS [port PORTS]] [to ADDRESS [port PORTS]] [vlan N]
+//!               [then pass|drop]
 //! ```
 //!
 //! ADDRESS is an address, a network (10.0.0.0/8) or `any`; PORTS one port or a range (80-90); PROTOCOL a name or

@@ -173,6 +173,9 @@ fn rules() -> impl Strategy<Value = Rule> {
     )
 }
 
+/// Words of rules, and others.
+const WORDS: &str = "pass|drop|ask|in|ip4|tcp|from|to|any|port|vlan|then|10\\.0\\.0\\.0/8|[0-9-]{1,5}|\n|#|\\PC{0,6}";
+
 proptest! {
     #[test]
     fn a_rule_is_read_as_it_is_printed(rules in prop::collection::vec(rules(), 0..5)) {
@@ -188,7 +191,7 @@ proptest! {
 
     #[test]
     fn any_text_is_read_or_refused_at_a_place_in_it(
-        words in prop::collection::vec("pass|drop|ask|in|ip4|tcp|from|to|any|port|vlan|then|10\\.0\\.0\\.0/8|[0-9-]{1,5}|\n|#|\\PC{0,6}", 0..20)
+        words in prop::collection::vec(WORDS, 0..20)
     ) {
         let text = words.join(" ");
         if let Err(error) = parse(&text) {
