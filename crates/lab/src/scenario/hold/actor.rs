@@ -12,7 +12,15 @@ use super::{
     plan::{Plan, Role, Temper},
     world::World,
 };
-use crate::scenario::reader::{Reader, Record, Say, records};
+use crate::{
+    kernel::kernel,
+    scenario::reader::{Reader, Record, Say, records},
+};
+
+/// Time now, sleep left out.
+fn now_ns() -> u64 {
+    kernel().clock.unbiased_ns()
+}
 
 /// READs that are pended at a time.
 const READS: usize = 6;
@@ -86,7 +94,7 @@ impl Actor {
             records: 0,
             ignored: vec![],
         };
-        actor.until_ns = world.now_ns() + actor.budgets(world, 2, 5);
+        actor.until_ns = now_ns() + actor.budgets(world, 2, 5);
         actor.read(world)?;
         Ok(actor)
     }
@@ -110,7 +118,7 @@ impl Actor {
     /// # Errors
     /// What the driver refuses for no reason.
     pub fn turn(&mut self, world: &mut World<'_>) -> Result<()> {
-        if world.now_ns() >= self.until_ns {
+        if now_ns() >= self.until_ns {
             self.change(world)?;
         }
         if matches!(self.mood, Mood::Awake | Mood::Mute) {
@@ -124,7 +132,7 @@ impl Actor {
 
     /// What it does next.
     fn change(&mut self, world: &mut World<'_>) -> Result<()> {
-        let now = world.now_ns();
+        let now = now_ns();
         let slow_tap = self.plan.role == Role::Tap && self.plan.temper == Temper::Slow;
         let (mood, time) = match (self.plan.temper, self.mood) {
             (Temper::Slow, Mood::Awake) if slow_tap => {
@@ -184,14 +192,14 @@ impl Actor {
         ensure!(failed.is_empty() || world.is_faulty(), "READ: {failed:?}");
         for bytes in reads {
             for record in records(&bytes)? {
-                self.take(world, record)?;
+                self.take(world, &record)?;
             }
         }
         Ok(())
     }
 
     /// A record: a question, of a GATE.
-    fn take(&mut self, world: &mut World<'_>, record: Record) -> Result<()> {
+    fn take(&mut self, world: &mut World<'_>, record: &Record) -> Result<()> {
         self.records += 1;
         let mut book = world.book();
         let Some(number) = book.number_of(&record.bytes) else { bail!("a record of no frame: {record:?}") };
@@ -209,7 +217,7 @@ impl Actor {
         }
         drop(book);
         if let Some(ticket) = record.ticket {
-            let due_ns = world.now_ns() + self.delay(world);
+            let due_ns = now_ns() + self.delay(world);
             self.questions.push(Question { due_ns, ticket, number, again: false });
         }
         Ok(())
@@ -227,7 +235,7 @@ impl Actor {
 
     /// Answers what is due, and now and then what it has no business to.
     fn answer(&mut self, world: &mut World<'_>) -> Result<()> {
-        let now = world.now_ns();
+        let now = now_ns();
         let (due, later) = std::mem::take(&mut self.questions).into_iter().partition(|question| question.due_ns <= now);
         self.questions = later;
         let due: Vec<Question> = due;
@@ -348,9 +356,9 @@ impl Actor {
     }
 
     /// The act ends: from now on it is awake and quick.
-    pub fn wake(&mut self, world: &World<'_>) {
+    pub fn wake(&mut self) {
         if self.reader.is_some() {
-            self.close_window(world.now_ns());
+            self.close_window(now_ns());
             self.mood = Mood::Awake;
             self.until_ns = u64::MAX;
             self.questions.iter_mut().for_each(|question| question.due_ns = 0);

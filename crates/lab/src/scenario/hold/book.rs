@@ -56,6 +56,7 @@ pub struct Entry {
 
 /// One NBL.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is independent of the others")]
 pub struct Nbl {
     /// Its flow, as an index.
     pub flow: usize,

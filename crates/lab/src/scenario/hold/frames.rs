@@ -82,7 +82,7 @@ pub fn flows() -> Vec<Flow> {
         kind,
         vlan: match at {
             3 => Some(7),
-            4 => Some(0x6000 | 100 + number),
+            4 => Some(0x6000 | (100 + number)),
             _ => None,
         },
         hash: (at == 1 || at == 3).then_some(0x5eed_0000 | u32::from(number)),

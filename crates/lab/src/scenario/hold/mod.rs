@@ -103,22 +103,22 @@ fn play(world: &mut World<'_>, auditor: &Auditor, act: &Act, frames: u64, held: 
     let ends = audit::frames(act, &mut book, since);
     audit::held_for_nobody(act, &actors, &mut book, since);
     let disagreements = audit::counters(act, &actors, &book, since, &ends, (&before, &after));
-    let hold = ndis.hold_stats();
+    let longest_ns = ndis.hold_stats().max_ns;
     held.lost += ends.lost;
-    held.max_hold_ms = held.max_hold_ms.max(hold.max_ns.div_ceil(1_000_000));
+    held.max_hold_ms = held.max_hold_ms.max(longest_ns.div_ceil(1_000_000));
     held.budget_ms = held.budget_ms.max(act.budget_ms().into());
     held.promoted += after.since(&before, "nbls_promoted");
     held.tripped += after.since(&before, "trips");
     let mut wrong = book.take_wrong();
     wrong.extend(disagreements);
-    if hold.max_ns > u64::from(act.budget_ms()) * 1_000_000 {
-        wrong.push(format!("a packet was held for {} us", hold.max_ns / 1000));
+    if longest_ns > u64::from(act.budget_ms()) * 1_000_000 {
+        wrong.push(format!("a packet was held for {} us", longest_ns / 1000));
     }
     wrong.extend(left(&after));
     if !wrong.is_empty() {
         bail!("{}\n{ends:?}\n{}", wrong.join("\n"), after.changes(&before));
     }
-    Ok(told(&ends, hold.max_ns, &before, &after))
+    Ok(told(&ends, longest_ns, &before, &after))
 }
 
 fn told(ends: &Ends, max_ns: u64, before: &Sums, after: &Sums) -> String {
@@ -164,7 +164,9 @@ fn finish(world: &mut World<'_>, act: &Act, actors: &mut [Actor]) -> Result<()> 
     }
     if world.rng.random_bool(0.8) {
         for _ in 0..LAST_TURNS {
-            actors.iter_mut().for_each(|actor| actor.wake(world));
+            for actor in &mut *actors {
+                actor.wake();
+            }
             turns(world, actors)?;
             pass_time(world, act);
         }

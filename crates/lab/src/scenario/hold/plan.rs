@@ -61,6 +61,7 @@ pub struct Plan {
 
 /// What happens to the adapter, the driver and sends meanwhile.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is independent of the others")]
 pub struct Events {
     /// Sends are cancelled.
     pub cancels: bool,
@@ -192,8 +193,8 @@ impl Act {
             .collect();
         let Events { cancels, stops, unplugs, faults } = self.events;
         let events = [(cancels, "cancels"), (stops, "stops"), (unplugs, "unplugs"), (faults, "faults")];
-        let events: String = events.iter().filter(|(on, _)| *on).map(|(_, name)| format!(", {name}")).collect();
-        format!("{}{events}", readers.join("; "))
+        let events = events.iter().filter(|(on, _)| *on).map(|(_, name)| (*name).to_owned());
+        readers.into_iter().chain(events).collect::<Vec<_>>().join("; ")
     }
 }
 

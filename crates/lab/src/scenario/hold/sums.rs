@@ -76,7 +76,8 @@ impl Sums {
     pub fn changes(&self, before: &Self) -> String {
         let changes = |now: &BTreeMap<&'static str, u64>, then| {
             let changed = now.iter().filter(|(name, value)| count(then, name) != **value);
-            let words = changed.map(|(name, value)| format!("{name} {}", value.wrapping_sub(count(then, name)) as i64));
+            let words =
+                changed.map(|(name, value)| format!("{name} {}", value.wrapping_sub(count(then, name)).cast_signed()));
             words.collect::<Vec<_>>().join(", ")
         };
         format!(

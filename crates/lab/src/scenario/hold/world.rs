@@ -56,11 +56,6 @@ impl<'lab> World<'lab> {
         self.faulty
     }
 
-    /// Time now, sleep left out.
-    pub fn now_ns(&self) -> u64 {
-        kernel().clock.unbiased_ns()
-    }
-
     /// Lists of both ways, some of them long. `readers` are those that are there.
     pub fn traffic(&mut self, readers: &[u8]) -> Result<()> {
         for _ in 0..self.rng.random_range(1..3) {
