@@ -74,10 +74,12 @@ const GRACE_NS: u64 = 100_000_000;
 const DRAIN_NS: u64 = 10_000_000_000;
 
 impl Adapter {
-    /// Takes the stack to low power. What happens meanwhile: [`Self::on_power`]. Then let the clock
+    /// Takes the stack to low power; on path A in any case where one of its filters is for NDIS below 6.30. What happens
+    /// meanwhile: [`Self::on_power`]. Then let the clock
     /// [`sleep`](crate::clock::Clock::sleep), and [`Self::resume`].
     pub fn suspend(self: &Arc<Self>, path: PowerPath) {
         control::exclusively(self, |adapter| {
+            let path = if adapter.may_stay_unpaused() { path } else { PowerPath::A };
             if lock(&adapter.power.path).replace(path).is_some() {
                 return;
             }
@@ -136,6 +138,11 @@ impl Adapter {
     /// asked for there.
     pub fn on_power(&self, hook: PowerHook) {
         *lock(&self.power.hook) = Some(hook);
+    }
+
+    /// "All overlying filter drivers that are attached to the miniport driver support NDIS 6.30 or later."
+    fn may_stay_unpaused(&self) -> bool {
+        self.modules().iter().all(|module| module.driver.characteristics.MinorNdisVersion >= 30)
     }
 
     fn at_stage(&self, stage: PowerStage) {

@@ -182,6 +182,22 @@ fn v04_a_filter_that_waits_in_a_power_event() {
 }
 
 #[test]
+fn a_filter_for_an_old_ndis_is_paused() {
+    let _one = one_at_a_time();
+    for (minor, expected) in [(20, PowerPath::A), (30, PowerPath::B)] {
+        virtual_kernel(1);
+        let mut old = characteristics();
+        old.MinorNdisVersion = minor;
+        let filter = filter_with(Script::default(), old);
+        let adapter = adapter();
+        adapter.suspend(PowerPath::B);
+        assert_eq!(adapter.suspended(), Some(expected), "6.{minor}");
+        adapter.resume();
+        filter.unload();
+    }
+}
+
+#[test]
 fn the_question_comes_to_the_protocol() {
     let _one = one_at_a_time();
     virtual_kernel(1);

@@ -5,7 +5,12 @@ use std::sync::{Arc, Mutex};
 use nblease_ndis::sys::*;
 
 use super::{testing::*, *};
-use crate::{kernel::one_at_a_time, sync::lock, testing::report_of};
+use crate::{
+    clock::Mode,
+    kernel::{Kernel, one_at_a_time},
+    sync::lock,
+    testing::report_of,
+};
 
 type List = *mut NET_BUFFER_LIST;
 
@@ -177,6 +182,63 @@ fn a_filter_below_may_look_at_shared_data() {
     assert_eq!(broken(), Vec::<String>::new());
     above.unload();
     below.unload();
+    assert_eq!(broken(), Vec::<String>::new());
+}
+
+/// The NBLs of a list, each taken out of it.
+fn singly(list: List) -> Vec<List> {
+    let nbls = raw::nbls(list).expect("a list that ends");
+    for nbl in &nbls {
+        raw::Nbl::at(*nbl).expect("an NBL").set_next(std::ptr::null_mut());
+    }
+    nbls
+}
+
+#[test]
+fn shared_data_under_traffic_on_all_processors() {
+    let _one = one_at_a_time();
+    Kernel::install(Mode::Real, 7);
+    lock(&PAIRS).clear();
+    let script = Script {
+        send: |handle, list, port, flags| {
+            for one in singly(list) {
+                let own = own_nbl::over(handle, one);
+                lock(&PAIRS).push((own.expose_provenance(), one.expose_provenance()));
+                pass_send(handle, own, port, flags);
+            }
+        },
+        send_complete: |handle, list, flags| {
+            for own in singly(list) {
+                let mut pairs = lock(&PAIRS);
+                let at = pairs.iter().position(|(other, _)| *other == own.addr()).expect("an NBL of its own");
+                let original: List = std::ptr::with_exposed_provenance_mut(pairs.remove(at).1);
+                drop(pairs);
+                own_nbl::free(own);
+                assert_eq!(own_nbl::read_as_driver(original), 5);
+                raw::Nbl::at(original).expect("an NBL").set_status(NDIS_STATUS_SUCCESS);
+                pass_send_complete(handle, original, flags);
+            }
+        },
+        ..Script::default()
+    };
+    let below = filter(Script::default());
+    let above = filter(script);
+    let adapter = Adapter::plug(AdapterConfig { loopback: Loopback::AllLocal, ..AdapterConfig::default() });
+    std::thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| {
+                for _ in 0..100 {
+                    assert!(adapter.send(&[SendNbl::new([frame()]), SendNbl::new([frame()])], 0));
+                }
+            });
+        }
+    });
+    adapter.pause();
+    assert_eq!(adapter.completions(), [(NDIS_STATUS_SUCCESS, 600)].into());
+    assert_eq!(adapter.looped_back(), 600);
+    above.unload();
+    below.unload();
+    kernel().sched.stop();
     assert_eq!(broken(), Vec::<String>::new());
 }
 
