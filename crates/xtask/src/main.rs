@@ -8,6 +8,7 @@ mod arch;
 mod build;
 mod build_c;
 mod demo;
+mod hold;
 mod imports;
 mod lab_cmd;
 mod mutants;
@@ -41,6 +42,8 @@ enum Command {
     Mutants,
     /// Put each frame of captures through the driver in both directions, and compare
     Replay(replay::Args),
+    /// Readers that hold frames: each frame is accounted for, or real TCP goes through
+    Hold(hold::Args),
     /// Put the filters that each break a rule through the lab, and their sound twins
     Rules,
     /// Run everything, as CI does
@@ -59,6 +62,7 @@ fn main() -> ExitCode {
         Command::Demo(args) => demo::run(&args),
         Command::Mutants => mutants::run(),
         Command::Replay(args) => replay::run(&args),
+        Command::Hold(args) => hold::run(&args),
         Command::Rules => rules::run(),
         Command::Test => test::run(),
         Command::Programs => programs::build().map(drop),

@@ -19,6 +19,7 @@ const PACKAGES: &[(&str, &str)] = &[
     ("mingw-w64-common", "/usr/share/mingw-w64/include/ddk/ntddk.h"),
     // The live wire.
     ("curl", "/usr/bin/curl"),
+    ("iperf3", "/usr/bin/iperf3"),
     ("iproute2", "/sbin/ip"),
     ("iputils-ping", "/bin/ping"),
     ("tcpdump", "/usr/bin/tcpdump"),

@@ -62,6 +62,9 @@ fn steps() -> Result<Vec<Step>> {
     let (shown, captures) = captures()?;
     replayed.args.extend(captures);
     replayed.shown = Some(format!("cargo xtask replay {shown}"));
+    let mut judged = xtask("replay through a gate", "replay --mode gate");
+    judged.args.extend(replayed.args.iter().skip(1).cloned());
+    judged.shown = Some(format!("cargo xtask replay --mode gate {shown}"));
     Ok(vec![
         xtask("packages", "setup"),
         cargo("format", "fmt --all --check"),
@@ -79,6 +82,9 @@ fn steps() -> Result<Vec<Step>> {
         xtask("programs of the tests", "programs"),
         cargo("end-to-end tests", "test --package nblease-tests -- --include-ignored"),
         replayed,
+        judged,
+        xtask("frames held", "hold"),
+        xtask("frames held on a live wire", "hold --live"),
         xtask("demo", "demo"),
         xtask("demo without rights", "demo --replay"),
         xtask("broken drivers", "mutants"),

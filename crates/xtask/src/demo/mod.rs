@@ -2,9 +2,9 @@
 //! through it, captured by the `nblease` program and compared with what tcpdump saw at both ends.
 
 mod compare;
-mod host;
+pub mod host;
 mod replayed;
-mod traffic;
+pub mod traffic;
 
 use std::{
     fs,
@@ -36,7 +36,7 @@ pub struct Args {
 }
 
 /// The interface at each end of the wire.
-const INTERFACE: &str = "wire";
+pub const INTERFACE: &str = "wire";
 
 /// Runs the demo and prints its one line.
 pub fn run(args: &Args) -> Result<()> {
@@ -129,7 +129,7 @@ fn live(driver: &Path, programs: &programs::Programs, folder: &Path) -> Result<S
 }
 
 /// Starts the lab and waits until the wire is there.
-fn start_lab(
+pub fn start_lab(
     driver: &Path,
     programs: &programs::Programs,
     [a, b]: [&Host; 2],

@@ -15,8 +15,12 @@ struct Addresses {
     v6: &'static str,
 }
 
-const A: Addresses = Addresses { v4: "10.77.0.1", v6: "fd77::1" };
-const B: Addresses = Addresses { v4: "10.77.0.2", v6: "fd77::2" };
+/// IPv4 address of host A.
+pub const ADDRESS_A: &str = "10.77.0.1";
+/// IPv4 address of host B.
+pub const ADDRESS_B: &str = "10.77.0.2";
+const A: Addresses = Addresses { v4: ADDRESS_A, v6: "fd77::1" };
+const B: Addresses = Addresses { v4: ADDRESS_B, v6: "fd77::2" };
 
 /// Brings an interface up with IPv4 only: nothing is sent yet.
 pub fn bring_up(host: &Host, interface: &str, a: bool) -> Result<()> {
