@@ -8,7 +8,7 @@ use rand::Rng as _;
 
 use super::{
     book::Said,
-    frames::payload_of_replacement,
+    frames::{Way, payload_of_replacement},
     plan::{Plan, Role, Temper},
     world::World,
 };
@@ -155,7 +155,8 @@ impl Actor {
             }
             (Temper::Suspended, Mood::Awake) => {
                 self.ignored.push((now + 2 * self.budget_ns(), u64::MAX));
-                let mood = if world.rng.random_bool(0.5) { Mood::Mute } else { Mood::Asleep };
+                let mute = self.plan.role != Role::Tap && world.rng.random_bool(0.5);
+                let mood = if mute { Mood::Mute } else { Mood::Asleep };
                 (mood, self.budgets(world, 3, 7))
             }
             (Temper::Killed, Mood::Awake) => {
@@ -206,6 +207,7 @@ impl Actor {
         let expected = book.nbl_of(number).is_some_and(|nbl| {
             let flow = book.flows.get(nbl.flow);
             !nbl.looped
+                && flow.is_some_and(|flow| record.sent == (flow.way == Way::Down))
                 && flow.is_some_and(|flow| {
                     self.plan.wants(flow.way) && self.plan.rule(flow).is_none_or(|rule| rule == RULE_ASK)
                 })
@@ -370,7 +372,10 @@ impl Actor {
 
     /// It closes its handle, or dies.
     pub fn end(&mut self, world: &mut World<'_>) {
-        if let Some(reader) = self.reader.take() {
+        if let Some(mut reader) = self.reader.take() {
+            let (reads, _) = reader.take();
+            self.records +=
+                reads.iter().filter_map(|bytes| records(bytes).ok()).map(|all| all.len() as u64).sum::<u64>();
             if world.rng.random_bool(0.5) { reader.close() } else { reader.kill() }
         }
     }

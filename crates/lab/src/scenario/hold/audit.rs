@@ -14,6 +14,9 @@ use super::{
     sums::Sums,
 };
 
+/// Most frames of an NBL.
+const MOST_FRAMES: u64 = 6;
+
 /// How the frames of an act ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Ends {
@@ -193,6 +196,11 @@ pub fn counters(
                 wrong.push(format!("STATS say nbls_promoted {promoted} and {refused} not, the lab saw {seen}"));
             }
         }
+    }
+    // Of an NBL of which there is no shadow, all frames are dropped.
+    let unshadowed = after.adapters_since(before, "nbls_shadow_failed");
+    if ends.by_fault > MOST_FRAMES * unshadowed {
+        wrong.push(format!("STATS say nbls_shadow_failed {unshadowed}, the lab saw {} frames lost", ends.by_fault));
     }
     let cancelled = frames_of(book, since).filter(|nbl| nbl.home == Some(NDIS_STATUS_SEND_ABORTED)).count() as u64;
     let counted = after.adapters_since(before, "leases_cancelled");
