@@ -1,19 +1,25 @@
-//! An adapter that the filter is attached to: what is known about it, its counters, and who watches it.
+//! An adapter that the filter is attached to: what is known about it, its counters, who watches it, and what of ours
+//! belongs to the module.
 //!
 //! Calling contexts: the readers' list is read up to DISPATCH_LEVEL by the data path, on several processors at once,
 //! and replaced at PASSIVE_LEVEL by who holds the registry's lock. What changes with the link is behind a lock of its own.
 
 use alloc::vec::Vec;
-use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
 
 use nblease_abi::{
     ioctl::AdapterEntry,
     pcapng::{IDB_MAX_LEN, IdbPlan},
     stats::AdapterStats,
 };
-use nblease_engine::counters::AdapterCounters;
+use nblease_engine::{
+    counters::AdapterCounters,
+    lease::{AdapterId, ReaderId},
+};
+use nblease_ndis::pool::NblPool;
 use nblease_wdf::{
     NtStatus,
+    event::Event,
     lock::{RwSpinLock, SpinLock},
     pool::PoolArc,
 };
@@ -30,8 +36,27 @@ pub struct Adapter {
     /// Whether anyone watches: the data path's one load while nobody does.
     watched: AtomicBool,
     taps: RwSpinLock<Vec<Tap>>,
+    /// Whether any of them may hold frames.
+    held: AtomicBool,
+    /// Whether no lease of the adapter is left that what comes would have to stay behind.
+    quiet: AtomicBool,
+    /// Its place among the leases, if it has one.
+    lease_id: AtomicU8,
+    /// Whether the module runs.
+    running: AtomicBool,
+    /// Whether the adapter is at full power.
+    awake: AtomicBool,
     counters: AdapterCounters,
+    /// Packets of our own. It ends with the module: who borrows it has the adapter in hand.
+    pool: NblPool,
+    /// Set when nothing is held any more, for who waits for that.
+    idle: Event,
 }
+
+/// What a frame of Ethernet holds.
+const ETHERNET_MTU: u32 = 1500;
+/// No place.
+const NOWHERE: u8 = u8::MAX;
 
 /// A reader of an adapter.
 #[derive(Clone)]
@@ -40,11 +65,13 @@ pub struct Tap {
     pub reader: PoolArc<Reader>,
     /// The adapter's place in the reader's configuration.
     pub interface: u32,
+    /// Who it is among the leases, where it may hold frames.
+    pub holder: Option<ReaderId>,
 }
 
 impl Adapter {
-    /// An adapter as it is described at attach, in the state named (`ADAPTER_STATE_*`).
-    pub const fn new(entry: &AdapterEntry, state: u32) -> Self {
+    /// An adapter as it is described at attach, in the state named (`ADAPTER_STATE_*`), with the module's pool.
+    pub const fn new(entry: &AdapterEntry, state: u32, pool: NblPool, idle: Event) -> Self {
         Self {
             net_luid: entry.net_luid,
             if_index: entry.if_index,
@@ -52,6 +79,13 @@ impl Adapter {
             state: AtomicU32::new(state),
             watched: AtomicBool::new(false),
             taps: RwSpinLock::new(Vec::new()),
+            held: AtomicBool::new(false),
+            quiet: AtomicBool::new(true),
+            lease_id: AtomicU8::new(NOWHERE),
+            running: AtomicBool::new(false),
+            awake: AtomicBool::new(true),
+            pool,
+            idle,
             counters: AdapterCounters::new(),
         }
     }
@@ -64,6 +98,69 @@ impl Adapter {
     /// Whether anyone watches. Any IRQL.
     pub fn is_watched(&self) -> bool {
         self.watched.load(Ordering::Relaxed)
+    }
+
+    /// Whether frames may have to wait: somebody may hold them, or earlier ones wait. Any IRQL.
+    pub fn may_hold(&self) -> bool {
+        self.held.load(Ordering::Relaxed) || !self.quiet.load(Ordering::Relaxed)
+    }
+
+    /// Whether what comes has to stay behind what is leased. Any IRQL.
+    pub fn is_quiet(&self) -> bool {
+        self.quiet.load(Ordering::Relaxed)
+    }
+
+    /// Says whether it has. With the leases locked.
+    pub fn set_quiet(&self, quiet: bool) {
+        self.quiet.store(quiet, Ordering::Relaxed);
+    }
+
+    /// Its place among the leases. Any IRQL.
+    pub fn lease_id(&self) -> Option<AdapterId> {
+        AdapterId::of_index(self.lease_id.load(Ordering::Relaxed))
+    }
+
+    /// Gives it a place, which it keeps until it is detached. With the leases locked.
+    pub fn set_lease_id(&self, id: AdapterId) {
+        self.lease_id.store(id.index() as u8, Ordering::Relaxed);
+    }
+
+    /// Whether frames may be held: the module runs, and the adapter is awake. Any IRQL.
+    pub fn admits_leases(&self) -> bool {
+        self.is_running() && self.awake.load(Ordering::Relaxed)
+    }
+
+    /// Whether the module runs. Any IRQL.
+    pub fn is_running(&self) -> bool {
+        self.running.load(Ordering::Relaxed)
+    }
+
+    /// Says whether the module runs.
+    pub fn set_running(&self, running: bool) {
+        self.running.store(running, Ordering::Relaxed);
+    }
+
+    /// Says whether the adapter is at full power.
+    pub fn set_awake(&self, awake: bool) {
+        self.awake.store(awake, Ordering::Relaxed);
+    }
+
+    /// The module's own packets. To be borrowed by the module's callbacks, and by who has the adapter in hand.
+    pub const fn pool(&self) -> &NblPool {
+        &self.pool
+    }
+
+    /// Set when nothing is held any more.
+    pub const fn idle(&self) -> &Event {
+        &self.idle
+    }
+
+    /// Most bytes of a frame behind its Ethernet header; what Ethernet has where NDIS has not said it.
+    pub fn mtu(&self) -> u32 {
+        match self.entry.lock().mtu {
+            0 => ETHERNET_MTU,
+            mtu => mtu,
+        }
     }
 
     /// Runs `with` on the readers, locked to read: no call into NDIS, no completion inside. Up to DISPATCH_LEVEL.
@@ -89,6 +186,7 @@ impl Adapter {
     /// On return no processor is delivering to a reader that is not in the new list.
     pub fn set_taps(&self, taps: Vec<Tap>) {
         self.watched.store(!taps.is_empty(), Ordering::Relaxed);
+        self.held.store(taps.iter().any(|tap| tap.holder.is_some()), Ordering::Relaxed);
         let old = core::mem::replace(&mut *self.taps.write(), taps);
         drop(old);
     }
@@ -100,6 +198,7 @@ impl Adapter {
             let at = taps.iter().position(|tap| tap.reader.ptr_eq(reader));
             let removed = at.map(|at| taps.swap_remove(at));
             self.watched.store(!taps.is_empty(), Ordering::Relaxed);
+            self.held.store(taps.iter().any(|tap| tap.holder.is_some()), Ordering::Relaxed);
             removed
         };
         drop(removed);
@@ -125,6 +224,20 @@ impl Adapter {
     /// Adds what a callback counted. Any IRQL.
     pub fn count(&self, counted: &AdapterStats) {
         self.counters.add(counted);
+    }
+
+    /// Counts a send of which some frames went on, or should have.
+    pub fn count_shadow(&self, went_on: bool) {
+        self.count(&AdapterStats {
+            nbls_shadowed: went_on.into(),
+            nbls_shadow_failed: (!went_on).into(),
+            ..AdapterStats::default()
+        });
+    }
+
+    /// The counters.
+    pub const fn counters(&self) -> &AdapterCounters {
+        &self.counters
     }
 
     /// The counters now.

@@ -12,10 +12,10 @@ use nblease_abi::{
     configure::{self, Configure, ConfigureReply},
     ioctl::{self, ABI_VERSION, AdapterEntry, AdapterList, VersionInfo},
     rules,
-    stats::{AdapterStats, LeaseStats, STATS_OF_ALL_READERS, STATS_OF_THIS_READER, StatsHeader},
-    verdict,
+    stats::{AdapterStats, STATS_OF_ALL_READERS, STATS_OF_THIS_READER, StatsHeader},
+    verdict::{Verdicts, VerdictsReply},
 };
-use nblease_engine::{clock::Clock, reader::ReaderConfig};
+use nblease_engine::{clock::Clock, reader::ReaderConfig, rules::RuleTable};
 use nblease_wdf::{
     NtStatus,
     device::{Control, File},
@@ -31,6 +31,7 @@ use zerocopy::IntoBytes;
 use crate::{
     entry::{Driver, driver},
     reader::Reader,
+    verdict,
 };
 
 /// The control device's implementation.
@@ -91,6 +92,9 @@ impl Control for Device {
             reader
         };
         if let Some(reader) = reader {
+            if let Some(id) = reader.lease_id() {
+                driver.leases.close_reader(id, &reader);
+            }
             reader.end();
         }
     }
@@ -103,6 +107,9 @@ impl Control for Device {
             return reader.refuse(request, status(abi::NtStatus::INVALID_PARAMETER));
         }
         reader.pend(request);
+        if let (Some(driver), Some(id)) = (driver(), reader.lease_id()) {
+            driver.leases.reader_reads(id);
+        }
     }
 
     fn ioctl(handle: &Handle, mut request: Request, code: u32) {
@@ -111,6 +118,7 @@ impl Control for Device {
             ioctl::IOCTL_LIST_ADAPTERS => list_adapters(driver, &mut request),
             ioctl::IOCTL_CONFIGURE => configure(driver, handle, &mut request),
             ioctl::IOCTL_STATS => stats(driver, handle, &mut request),
+            ioctl::IOCTL_VERDICT => verdicts(driver, handle, &mut request),
             _ => Err(status(abi::NtStatus::INVALID_DEVICE_REQUEST)),
         });
         match result {
@@ -137,6 +145,12 @@ impl Control for Device {
             reader.time_up();
         }
     }
+
+    fn deadline() {
+        if let Some(driver) = driver() {
+            driver.leases.deadline();
+        }
+    }
 }
 
 impl Drop for Handle {
@@ -159,14 +173,14 @@ fn query_version(driver: &Driver, request: &mut Request) -> Result<usize, NtStat
         driver: crate::names::VERSION,
         reserved0: 0,
         ndis_version: driver.ndis_version,
-        modes: 1 << configure::MODE_TAP,
+        modes: 1 << configure::MODE_TAP | 1 << configure::MODE_GATE,
         max_snaplen: configure::MAX_SNAPLEN,
         max_spill_bytes: configure::MAX_SPILL_BYTES,
         max_adapters: configure::MAX_ADAPTERS,
         max_read_bytes: ioctl::MAX_READ_BYTES,
         max_budget_ms: configure::MAX_BUDGET_MS,
         max_rules: rules::MAX_RULES as u32,
-        max_verdicts: verdict::MAX_VERDICTS,
+        max_verdicts: abi::verdict::MAX_VERDICTS,
         reserved1: [0; 4],
     };
     answer(request, &[info.as_bytes()], &[])
@@ -198,18 +212,20 @@ fn stats(driver: &Driver, handle: &Handle, request: &mut Request) -> Result<usiz
         let (count, total) = (adapters.len() as u32, registry.adapters().len() as u32);
         (StatsHeader::new(count, total, registry.readers() as u32, scope), counters, adapters)
     };
-    answer(request, &[header.as_bytes(), counters.as_bytes(), LeaseStats::default().as_bytes()], adapters.as_bytes())
+    let leases = driver.leases.stats();
+    answer(request, &[header.as_bytes(), counters.as_bytes(), leases.as_bytes()], adapters.as_bytes())
 }
 
 fn configure(driver: &Driver, handle: &Handle, request: &mut Request) -> Result<usize, NtStatus> {
     // Input and output lie in the same buffer, so the output is asked for before the input is looked at, and the
     // configuration is a copy.
     request.output(size_of::<ConfigureReply>())?;
-    let (config, reply) = {
+    let (config, rules, reply) = {
         let input = request.input(0)?;
-        let (config, luids, _) = Configure::parse(input).map_err(|error| status(error.status()))?;
-        (ReaderConfig::new(&config, luids), config.reply())
+        let (config, luids, rules) = Configure::parse(input).map_err(|error| status(error.status()))?;
+        (ReaderConfig::new(&config, luids), collect(rules.iter().copied())?, config.reply())
     };
+    let rules = RuleTable::new(rules).map_err(|_| status(abi::NtStatus::INVALID_PARAMETER))?;
     // From here to the end of the function CONFIGUREs come one at a time.
     let mut registry = driver.registry.lock();
     match *handle.state.lock() {
@@ -223,11 +239,36 @@ fn configure(driver: &Driver, handle: &Handle, request: &mut Request) -> Result<
         descriptions.push(registry.adapter(luid)?.description(config.snaplen())?);
     }
     let reads = driver.device.reads;
-    let reader = Reader::new(config, clock()?, handle.file, handle.timer, reads, &descriptions)?;
+    let reader = Reader::new(config, rules, clock()?, handle.file, handle.timer, reads, &descriptions)?;
     let reader = PoolArc::try_new(reader).map_err(|_| NtStatus::INSUFFICIENT_RESOURCES)?;
-    registry.add(&reader)?;
+    if let Some(hold) = reader.config().hold() {
+        driver.leases.activate(registry.adapters().iter())?;
+        let id = driver.leases.add_reader(&reader, hold)?;
+        reader.set_lease_id(id);
+        if let Err(status) = registry.add(&reader) {
+            driver.leases.close_reader(id, &reader);
+            return Err(status);
+        }
+    } else {
+        registry.add(&reader)?;
+    }
     handle.set(State::Reader(reader));
     answer(request, &[reply.as_bytes()], &[])
+}
+
+fn verdicts(driver: &Driver, handle: &Handle, request: &mut Request) -> Result<usize, NtStatus> {
+    let reader = handle.reader().ok_or(status(abi::NtStatus::DEVICE_NOT_READY))?;
+    let id = reader.lease_id().filter(|_| reader.config().is_gate());
+    let id = id.ok_or(status(abi::NtStatus::INVALID_DEVICE_REQUEST))?;
+    // Before any verdict holds it has to be sure that all can be told.
+    let count = Verdicts::parse(request.input(0)?).map_err(|error| status(error.status()))?.len();
+    request.output(VerdictsReply::output_len(count))?;
+    let mut statuses = Vec::new();
+    statuses.try_reserve_exact(count).map_err(|_| NtStatus::INSUFFICIENT_RESOURCES)?;
+    let list = Verdicts::parse(request.input(0)?).map_err(|error| status(error.status()))?;
+    let accepted = verdict::answer(driver, &reader, id, list, &mut statuses);
+    let reply = VerdictsReply::new(statuses.len() as u32, accepted);
+    answer(request, &[reply.as_bytes()], statuses.as_bytes())
 }
 
 /// The performance counter tied to the time of day, once for each reader.

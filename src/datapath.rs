@@ -1,34 +1,43 @@
 //! The data path: frames on their way down (send) and up (receive), and back again when others are done with them.
 //!
 //! Calling contexts: up to DISPATCH_LEVEL, on several processors at once, without a lock of ours. A chain is the
-//! module's from entry until it leaves by `forward` or `finish`, in the same function that it came to; nothing is held
-//! here. Readers look at the frames before the chain leaves; while they do, their list is locked to read, and nothing
+//! module's from entry until it leaves by `forward` or `finish`, or its packets are leased, in the same function that it
+//! came to. Readers that only watch look at the frames first; while they do, their list is locked to read, and nothing
 //! is allocated. Reads that they filled are completed after that lock is gone.
 //!
 //! | who | owns the NBLs |
 //! |---|---|
 //! | the protocol above, or the card below | before the callback |
-//! | this module | from the callback's entry until `forward` or `finish` |
+//! | this module | from the callback's entry until `forward` or `finish`, or until a lease has them |
+//! | the leases | from `insert` until they come out again, in a step of `leases` |
 //! | whoever comes next | from then on: they are not looked at any more |
 
 use nblease_abi::stats::{AdapterStats, ReaderStats};
-use nblease_engine::reader::{Direction, ReaderConfig};
+use nblease_engine::{
+    lease::{AdapterId, Admission, Cause, Ending, ReaderSet},
+    reader::{Direction, ReaderConfig},
+};
 use nblease_ndis::{
     Status,
-    chain::{Received, SendChain},
+    chain::{LentChain, Received, ReturnedChain, SendChain, SentChain},
+    held::Level,
     packet::NblRef,
 };
 use nblease_wdf::{read::Completions, time};
 
 use crate::{
     adapter::{Adapter, Tap},
+    departure::Departure,
+    entry::{Driver, driver},
     filter::Module,
+    judging::{Count, Flows, Judging},
+    packet::Packet,
     reader::Batch,
 };
 
 impl Module {
     /// Frames from above. A module that does not run finishes them; one that runs shows them to its readers and
-    /// passes them down.
+    /// passes them down, or leases them where a reader may hold them.
     pub fn send_down(&self, chain: SendChain) {
         let Some(_admitted) = self.running.enter() else {
             let refused = u64::from(chain.count());
@@ -38,38 +47,222 @@ impl Module {
         if self.adapter.is_watched() {
             show(&self.adapter, Direction::Out, || chain.nbls());
         }
-        chain.forward();
+        let Some((driver, id)) = self.may_hold() else { return chain.forward() };
+        let level = chain.level();
+        let mut gate = Gate::new(self, driver, Judging::new(id, Direction::Out, driver.flow_secret));
+        let (passing, concerned) = chain.partition(|nbl| gate.concerns(nbl));
+        if let Some(passing) = passing {
+            passing.forward();
+        }
+        if let Some(concerned) = concerned {
+            gate.lease_or_pass(concerned.split().map(Packet::Send), level);
+        }
     }
 
-    /// Frames from below. They go up whether the module runs or not; one that runs shows them to its readers first.
-    /// What is lent for the call only (RESOURCES) is back when the call that passes it up returns.
+    /// Frames from below. They go up whether the module runs or not; one that runs shows them to its readers first, and
+    /// leases them where a reader may hold them. What is lent for the call only (RESOURCES) is never leased, and is back
+    /// when the call that passes it up returns.
     pub fn receive_up(&self, received: Received<'_>) {
-        match self.running.enter() {
-            Some(_admitted) if self.adapter.is_watched() => {
-                show(&self.adapter, Direction::In, || received.nbls());
-                if let Received::Lent(chain) = &received {
-                    let lent = u64::from(chain.count());
-                    self.adapter.count(&AdapterStats { receive_nbls_resources: lent, ..AdapterStats::default() });
-                }
-                received.forward();
+        let Some(_admitted) = self.running.enter() else {
+            let passed = received.nbls().count() as u64;
+            self.adapter.count(&AdapterStats { receive_nbls_unexamined: passed, ..AdapterStats::default() });
+            return received.forward();
+        };
+        if self.adapter.is_watched() {
+            show(&self.adapter, Direction::In, || received.nbls());
+            if let Received::Lent(chain) = &received {
+                let lent = u64::from(chain.count());
+                self.adapter.count(&AdapterStats { receive_nbls_resources: lent, ..AdapterStats::default() });
             }
-            Some(_admitted) => received.forward(),
-            None => {
-                let passed = received.nbls().count() as u64;
-                self.adapter.count(&AdapterStats { receive_nbls_unexamined: passed, ..AdapterStats::default() });
-                received.forward();
+        }
+        let Some((driver, id)) = self.may_hold() else { return received.forward() };
+        let mut gate = Gate::new(self, driver, Judging::new(id, Direction::In, driver.flow_secret));
+        match received {
+            Received::Lent(chain) => gate.judge_lent(chain),
+            Received::Owned(chain) => {
+                let level = chain.level();
+                let (passing, concerned) = chain.partition(|nbl| gate.concerns(nbl));
+                if let Some(passing) = passing {
+                    passing.forward();
+                }
+                if let Some(concerned) = concerned {
+                    gate.lease_or_pass(concerned.split().map(Packet::Receive), level);
+                }
             }
         }
     }
+
+    /// Sends that others are done with: theirs go up, ours end.
+    pub fn sent_up(&self, chain: SentChain) {
+        let mut ours = false;
+        chain.settle(|_| ours = true);
+        self.landed(ours);
+    }
+
+    /// Receives that others are done with: theirs go down, ours end.
+    pub fn returned_down(&self, chain: ReturnedChain) {
+        let mut ours = false;
+        chain.settle(|_| ours = true);
+        self.landed(ours);
+    }
+
+    fn landed(&self, ours: bool) {
+        if let (true, Some(driver)) = (ours, driver()) {
+            driver.leases.landed(&self.adapter);
+        }
+    }
+
+    /// Where frames may have to wait, who takes them.
+    fn may_hold(&self) -> Option<(&'static Driver, AdapterId)> {
+        if self.adapter.may_hold() { Some((driver()?, self.adapter.lease_id()?)) } else { None }
+    }
 }
 
-/// Shows the frames of a chain to the adapter's readers: each one's copy is made from the original, where it lies.
+/// A call's packets before the readers that may hold them.
+struct Gate<'a> {
+    adapter: &'a Adapter,
+    driver: &'a Driver,
+    judging: Judging,
+    /// Flows of the call that do not just go on.
+    concerned: Flows,
+}
+
+impl<'a> Gate<'a> {
+    fn new(module: &'a Module, driver: &'a Driver, judging: Judging) -> Self {
+        Self { adapter: &module.adapter, driver, judging, concerned: Flows::default() }
+    }
+
+    /// Whether a packet does not just go on: a reader is to be asked, a rule drops it, or it comes behind one that waits.
+    fn concerns(&mut self, nbl: NblRef<'_>) -> bool {
+        let Self { adapter, judging, concerned, .. } = self;
+        let found = adapter.with_taps(|taps| judging.look(nbl, taps, Count::Yes));
+        let concerns = found.concerns || !adapter.is_quiet() || concerned.may_contain(found.flow);
+        if concerns {
+            concerned.insert(found.flow);
+        }
+        concerns
+    }
+
+    /// Leases packets; those that nobody has to be waited for go on, or end, at once.
+    fn lease_or_pass(&mut self, packets: impl Iterator<Item = Packet>, level: Level) {
+        let Self { adapter, driver, ref mut judging, .. } = *self;
+        let mut departure = Departure::new();
+        let mut leaving = Flows::default();
+        let mut done = Completions::new();
+        for packet in packets {
+            let nbl = packet.nbl();
+            let found = adapter.with_taps(|taps| judging.look(nbl, taps, Count::No));
+            // What is leased may be handed over by another processor before this call's own go on.
+            if leaving.may_contain(found.flow) {
+                core::mem::take(&mut departure).depart(level);
+                leaving = Flows::default();
+            }
+            let cancel_id = if matches!(packet, Packet::Send(_)) { nbl.cancel_id().number() } else { 0 };
+            let arrival = judging.arrival(nbl, &found, packet.is_replaceable(), cancel_id);
+            if found.concerns {
+                spill_dropped(adapter, judging, nbl, &mut done);
+            }
+            let (packet, ending, spill) = match driver.leases.insert(adapter, &arrival, packet) {
+                Admission::Leased => continue,
+                Admission::AtOnce { packet, ending, spill } => (packet, ending, spill),
+                // Asleep: it passes. Pausing: a send is refused, and a receive goes up.
+                Admission::Closed(packet) => {
+                    let refused = matches!(packet, Packet::Send(_)) && !adapter.is_running();
+                    let ending = if refused { Ending::Detached(Cause::Paused) } else { Ending::Forward };
+                    (packet, ending, ReaderSet::EMPTY)
+                }
+            };
+            spill_at_once(adapter, judging.direction(), packet.nbl(), spill, &mut done);
+            let in_part = matches!(ending, Ending::Partly(_));
+            let went_on = departure.end(packet, ending, adapter.pool());
+            if in_part {
+                adapter.count_shadow(went_on);
+            }
+            leaving.insert(found.flow);
+        }
+        departure.depart(level);
+        done.complete();
+        driver.leases.settle(level);
+    }
+
+    /// Decides within the call about packets that are lent for it: what policy would have copied is, and the others go
+    /// up, or no further.
+    fn judge_lent(&mut self, chain: LentChain<'_>) {
+        let Self { adapter, driver, ref mut judging, .. } = *self;
+        let level = chain.level();
+        let port = chain.port();
+        let mut done = Completions::new();
+        chain.forward_those(|nbl| {
+            let found = adapter.with_taps(|taps| judging.look(nbl, taps, Count::Yes));
+            if !found.concerns {
+                return true;
+            }
+            let arrival = judging.arrival(nbl, &found, nbl.is_replaceable_receive(), 0);
+            spill_dropped(adapter, judging, nbl, &mut done);
+            if driver.leases.wants_copy(&arrival)
+                && let Ok(copy) = nbl.promote_receive(adapter.pool(), port)
+                && driver.leases.insert_copy(&arrival, Packet::OwnReceive(copy)).is_ok()
+            {
+                // The copy is for GATEs; TAPs get the original.
+                let passed = |frame| !judging.is_dropped(frame);
+                deliver(adapter, Direction::In, nbl, |tap| !tap.reader.config().is_gate(), passed, &mut done);
+                return false;
+            }
+            let (ending, spill) = driver.leases.judge(&arrival);
+            spill_at_once(adapter, Direction::In, nbl, spill, &mut done);
+            ending == Ending::Forward
+        });
+        done.complete();
+        driver.leases.settle(level);
+    }
+}
+
+/// Gives patient TAPs what a rule of a GATE has dropped: nobody is asked about it.
+fn spill_dropped(adapter: &Adapter, judging: &Judging, nbl: NblRef<'_>, done: &mut Completions) {
+    let dropped = |frame| judging.is_dropped(frame);
+    deliver(adapter, judging.direction(), nbl, |tap| !tap.reader.config().is_gate(), dropped, done);
+}
+
+/// Gives patient TAPs a packet that does not wait for them.
+fn spill_at_once(adapter: &Adapter, direction: Direction, nbl: NblRef<'_>, to: ReaderSet, done: &mut Completions) {
+    if !to.is_empty() {
+        deliver(adapter, direction, nbl, |tap| tap.holder.is_some_and(|id| to.contains(id)), |_| true, done);
+    }
+}
+
+/// Delivers some of a packet's frames to some of the readers that may hold frames: into a read, or the spill.
+fn deliver(
+    adapter: &Adapter,
+    direction: Direction,
+    nbl: NblRef<'_>,
+    to: impl Fn(&Tap) -> bool,
+    frames: impl Fn(usize) -> bool,
+    done: &mut Completions,
+) {
+    let (now, _) = time::performance_counter();
+    let batch = Batch { direction, counter: now };
+    let looped_back = looped_back(direction, nbl);
+    adapter.with_taps(|taps| {
+        for tap in taps.iter().filter(|tap| tap.holder.is_some() && to(tap)) {
+            if tap.reader.config().wants(direction, looped_back) {
+                let mut counted = ReaderStats::default();
+                for (_, frame) in nbl.frames().enumerate().filter(|&(number, _)| frames(number)) {
+                    tap.reader.deliver(nbl, frame, batch, tap.interface, &mut counted, done);
+                }
+                tap.reader.count(&counted);
+                tap.reader.end_batch(done);
+            }
+        }
+    });
+}
+
+/// Shows the frames of a chain to the readers that only watch: each one's copy is made from the original, where it lies.
 fn show<'a, I: Iterator<Item = NblRef<'a>>>(adapter: &Adapter, direction: Direction, nbls: impl Fn() -> I) {
     let (now, _) = time::performance_counter();
     let batch = Batch { direction, counter: now };
     let mut done = Completions::new();
     let counted = adapter.with_taps(|taps| {
-        for tap in taps {
+        for tap in taps.iter().filter(|tap| tap.holder.is_none()) {
             tap.show(batch, nbls(), &mut done);
         }
         count(taps, direction, nbls())

@@ -8,6 +8,7 @@
 use core::ptr::NonNull;
 
 use nblease_abi::ioctl;
+use nblease_engine::flow::FlowSecret;
 use nblease_ndis::{
     Status,
     filter::{FilterDriver, Names, NdisVersion},
@@ -19,10 +20,11 @@ use nblease_wdf::{
     global::Global,
     lock::WaitLock,
     string::{Wide, wide},
+    time,
 };
 use wdk_sys::{NTSTATUS, PCUNICODE_STRING, PDRIVER_OBJECT, WDFDRIVER};
 
-use crate::{control::Device, filter::Module, names, registry::Registry};
+use crate::{control::Device, filter::Module, leases::Leases, names, registry::Registry};
 
 /// What all callbacks share.
 pub struct Driver {
@@ -30,6 +32,10 @@ pub struct Driver {
     pub device: ControlDevice,
     /// Adapters and readers.
     pub registry: WaitLock<Registry>,
+    /// The originals that readers hold.
+    pub leases: Leases,
+    /// By which flows are named, so that nobody outside can choose two that share a name.
+    pub flow_secret: FlowSecret,
     /// The NDIS version that the filter registered with: major in the high half, minor in the low.
     pub ndis_version: u32,
 }
@@ -68,9 +74,17 @@ fn start(wdf: driver::Driver, object: PDRIVER_OBJECT) -> Result<(), NtStatus> {
     let version = NdisVersion::running().to_register().map_err(nt)?;
     let registry = WaitLock::try_new(Registry::new())?;
     let device = ControlDevice::create::<Device, _, _>(wdf, ioctl::DEVICE_TYPE, &DEVICE_NAME, &DEVICE_LINK)?;
+    let leases = match device.deadline_timer::<Device>() {
+        Ok(timer) => Leases::new(timer),
+        Err(status) => {
+            device.delete();
+            return Err(status);
+        }
+    };
+    let flow_secret = flow_secret(object.addr() as u64);
     let ndis_version = u32::from(version.major) << 16 | u32::from(version.minor);
     // SAFETY: this is the only place that sets it, and it runs once for each load.
-    let _ = unsafe { DRIVER.set(Driver { device, registry, ndis_version }) };
+    let _ = unsafe { DRIVER.set(Driver { device, registry, leases, flow_secret, ndis_version }) };
     if let Err(status) = register(object, version) {
         // SAFETY: no module attached, or all are detached, and no program can open the device yet.
         drop(unsafe { DRIVER.take() });
@@ -79,6 +93,12 @@ fn start(wdf: driver::Driver, object: PDRIVER_OBJECT) -> Result<(), NtStatus> {
     }
     device.start();
     Ok(())
+}
+
+/// A secret of this load: clocks as fine as the machine has them, and an address that is drawn at boot.
+fn flow_secret(address: u64) -> FlowSecret {
+    let (counter, _) = time::performance_counter();
+    FlowSecret::new(counter.rotate_left(32) ^ time::system_time(), address.rotate_left(17) ^ time::unbiased_time())
 }
 
 fn register(object: PDRIVER_OBJECT, version: NdisVersion) -> Result<(), NtStatus> {
@@ -106,6 +126,9 @@ unsafe extern "C" fn unload(_driver: WDFDRIVER) {
     // SAFETY: nothing refers to the registration; deregistering returns when all modules are detached.
     if let Some(filter) = unsafe { FILTER.take() } {
         filter.deregister();
+    }
+    if let Some(driver) = driver() {
+        driver.leases.stop();
     }
     // SAFETY: no module and no handle is left, so no callback comes that looks for it.
     drop(unsafe { DRIVER.take() });

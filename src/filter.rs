@@ -2,10 +2,12 @@
 //!
 //! Calling contexts: attach, restart, pause and detach at PASSIVE_LEVEL, one at a time for a module, without a lock of
 //! ours on entry; the registry's waiting lock is taken and released inside, never across a call into NDIS. The data
-//! path's callbacks are in `datapath`. Nothing foreign is owned here.
+//! path's callbacks are in `datapath`, and what of them ends at pause and sleep in `power`. Nothing foreign is owned here.
 //!
 //! A module is Running between restart and pause. The rundown says so to the data path: it is open in that time, every
 //! callback that shows frames to readers holds it, and pause waits until none does.
+
+use core::num::NonZeroU32;
 
 use nblease_abi::{
     ioctl::{self, AdapterEntry},
@@ -13,10 +15,11 @@ use nblease_abi::{
 };
 use nblease_ndis::{
     FilterHandle, Status,
-    chain::{Received, SendChain},
-    filter::{AttachParameters, Filter, LinkState, RestartParameters, StatusIndication},
+    chain::{Received, ReturnedChain, SendChain, SentChain},
+    filter::{AttachParameters, CancelId, Filter, LinkState, NetPnpEvent, RestartParameters, StatusIndication},
+    pool::NblPool,
 };
-use nblease_wdf::{pool::PoolArc, rundown::Rundown};
+use nblease_wdf::{event::Event, pool::PoolArc, rundown::Rundown};
 use zerocopy::FromZeros;
 
 use crate::{
@@ -37,19 +40,30 @@ impl Filter for Module {
 
     type Driver = Driver;
 
-    fn attach(driver: &'static Driver, _: FilterHandle, parameters: &AttachParameters<'_>) -> Result<Self, Status> {
+    fn attach(
+        driver: &'static Driver,
+        filter: FilterHandle,
+        parameters: &AttachParameters<'_>,
+    ) -> Result<Self, Status> {
         if !parameters.is_ethernet() {
             return Err(Status::UNSUPPORTED_MEDIA);
         }
-        let adapter = Adapter::new(&describe(parameters), ioctl::ADAPTER_STATE_PAUSED);
+        let tag = NonZeroU32::new(Self::POOL_TAG).ok_or(Status::RESOURCES)?;
+        let pool = NblPool::new(filter, tag)?;
+        let idle = Event::try_new().map_err(|_| Status::RESOURCES)?;
+        let adapter = Adapter::new(&describe(parameters), ioctl::ADAPTER_STATE_PAUSED, pool, idle);
         let adapter = PoolArc::try_new(adapter).map_err(|_| Status::RESOURCES)?;
-        driver.registry.lock().attach(&adapter).map_err(|_| Status::RESOURCES)?;
+        let mut registry = driver.registry.lock();
+        registry.attach(&adapter).map_err(|_| Status::RESOURCES)?;
+        driver.leases.add_adapter(&adapter);
+        drop(registry);
         Ok(Self { adapter, running: Rundown::closed() })
     }
 
     fn detach(self) {
         if let Some(driver) = driver() {
             driver.registry.lock().detach(&self.adapter);
+            driver.leases.remove_adapter(&self.adapter);
         }
     }
 
@@ -58,14 +72,14 @@ impl Filter for Module {
             self.adapter.update(|entry| entry.mtu = mtu);
         }
         self.adapter.count(&AdapterStats { restarts: 1, ..AdapterStats::default() });
-        self.running.open();
+        self.admit();
         self.adapter.set_state(ioctl::ADAPTER_STATE_RUNNING);
         Ok(())
     }
 
     fn pause(&self) {
         self.adapter.set_state(ioctl::ADAPTER_STATE_PAUSING);
-        self.running.close();
+        self.drain();
         self.adapter.count(&AdapterStats { pauses: 1, ..AdapterStats::default() });
         self.adapter.set_state(ioctl::ADAPTER_STATE_PAUSED);
     }
@@ -74,8 +88,24 @@ impl Filter for Module {
         self.send_down(chain);
     }
 
+    fn send_complete(&self, chain: SentChain) {
+        self.sent_up(chain);
+    }
+
+    fn cancel_send(&self, id: CancelId) {
+        self.cancel_sends(id);
+    }
+
     fn receive(&self, received: Received<'_>) {
         self.receive_up(received);
+    }
+
+    fn returned(&self, chain: ReturnedChain) {
+        self.returned_down(chain);
+    }
+
+    fn net_pnp(&self, event: NetPnpEvent) {
+        self.power_event(event);
     }
 
     fn status(&self, indication: &StatusIndication<'_>) {

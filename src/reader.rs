@@ -10,15 +10,17 @@
 //! to put the record into the spill. A read is open only while the spill is empty, so records keep their order.
 
 use alloc::vec::Vec;
-use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 
-use nblease_abi::{pcapng::EpbPlan, stats::ReaderStats};
+use nblease_abi::{pcapng::EpbPlan, rules::RuleRecord, stats::ReaderStats};
 use nblease_engine::{
     clock::Clock,
     counters::ReaderCounters,
     drop_count::DropCount,
+    lease::{self, Question, ReaderId},
     read_slot::{Finished, ReadSlot, Reserve, Reserved, Ticket},
     reader::{Direction, ReaderConfig},
+    rules::RuleTable,
     spill::{Record, SpillLevel, SpillRing},
 };
 use nblease_ndis::packet::{FrameRef, NblRef};
@@ -35,6 +37,7 @@ use nblease_wdf::{
 
 use crate::{
     control::Device,
+    entry::driver,
     record::{self, Plan, ReadRoom, SpillParts},
 };
 
@@ -44,6 +47,11 @@ const SERVED_BYTES: usize = 256 << 10;
 /// A reader. Shared by its handle and by the adapters that it watches.
 pub struct Reader {
     config: ReaderConfig,
+    rules: RuleTable<Vec<RuleRecord>>,
+    /// Its place among the leases, where it may hold frames.
+    lease_id: AtomicU8,
+    /// A frame was refused for want of a READ, and none has come since.
+    starved: AtomicBool,
     clock: Clock,
     file: File<Device>,
     reads: ReadQueue,
@@ -80,6 +88,72 @@ struct Tally {
     bytes: AtomicU64,
 }
 
+/// 100-ns units of a second.
+const UNITS_PER_SECOND: u64 = 10_000_000;
+
+/// What a record says besides its frame.
+#[derive(Clone, Copy)]
+struct Told {
+    batch: Batch,
+    interface: u32,
+    ticket: Option<u64>,
+}
+
+/// What is done with a record for which there is no read.
+#[derive(Clone, Copy)]
+enum Otherwise {
+    /// It is spilled.
+    Spill,
+    /// It is refused: its frame waits.
+    Refuse,
+}
+
+/// A packet that waits for a reader, as the reader is told of it.
+pub struct Offer<'a> {
+    reader: &'a Reader,
+    batch: Batch,
+    interface: u32,
+}
+
+impl Offer<'_> {
+    /// Copies frames straight into the reader's READs, those asked about and in this order, until one finds no room; the
+    /// ticket of the last that did.
+    pub fn give(&self, nbl: NblRef<'_>, asked: &[Question], done: &mut Completions) -> Option<lease::Ticket> {
+        self.show(nbl, asked, Otherwise::Refuse, done)
+    }
+
+    /// As [`Self::give`], but what finds no room goes into the spill.
+    pub fn spill(&self, nbl: NblRef<'_>, asked: &[Question], done: &mut Completions) -> Option<lease::Ticket> {
+        self.show(nbl, asked, Otherwise::Spill, done)
+    }
+
+    fn show(
+        &self,
+        nbl: NblRef<'_>,
+        asked: &[Question],
+        otherwise: Otherwise,
+        done: &mut Completions,
+    ) -> Option<lease::Ticket> {
+        let Self { reader, batch, interface } = *self;
+        let mut counted = ReaderStats::default();
+        let mut last = None;
+        let mut asked = asked.iter().peekable();
+        for (number, frame) in nbl.frames().enumerate() {
+            if asked.peek().is_none() {
+                break;
+            }
+            let Some(question) = asked.next_if(|question| usize::from(question.frame) == number) else { continue };
+            let ticket = reader.config.is_gate().then_some(question.ticket.0);
+            if !reader.write(nbl, frame, Told { batch, interface, ticket }, otherwise, &mut counted, done) {
+                break;
+            }
+            last = Some(question.ticket);
+        }
+        reader.count(&counted);
+        last
+    }
+}
+
 /// What a callback knows about the frames that it brings, read once for all of them.
 #[derive(Clone, Copy)]
 pub struct Batch {
@@ -96,6 +170,7 @@ impl Reader {
     /// STATUS_INSUFFICIENT_RESOURCES where there is no memory for the spill.
     pub fn new(
         config: ReaderConfig,
+        rules: RuleTable<Vec<RuleRecord>>,
         clock: Clock,
         file: File<Device>,
         timer: Timer,
@@ -120,6 +195,9 @@ impl Reader {
         pending.open();
         Ok(Self {
             config,
+            rules,
+            lease_id: AtomicU8::new(u8::MAX),
+            starved: AtomicBool::new(false),
             clock,
             file,
             reads,
@@ -138,6 +216,36 @@ impl Reader {
     /// What it asked for.
     pub const fn config(&self) -> &ReaderConfig {
         &self.config
+    }
+
+    /// What its rules say.
+    pub const fn rules(&self) -> &RuleTable<Vec<RuleRecord>> {
+        &self.rules
+    }
+
+    /// Its place among the leases, where it may hold frames. Any IRQL.
+    pub fn lease_id(&self) -> Option<ReaderId> {
+        ReaderId::of_index(self.lease_id.load(Ordering::Relaxed))
+    }
+
+    /// Gives it a place, before any adapter knows it.
+    pub fn set_lease_id(&self, id: ReaderId) {
+        self.lease_id.store(id.index() as u8, Ordering::Relaxed);
+    }
+
+    /// Whether there may be a READ for what waits for it. Any IRQL.
+    pub fn may_take(&self) -> bool {
+        !self.starved.load(Ordering::Relaxed)
+    }
+
+    /// Its counters.
+    pub const fn counters(&self) -> &ReaderCounters {
+        &self.counters
+    }
+
+    /// Counts a verdict whose replacement could not be made.
+    pub fn count_unfit(&self) {
+        self.count(&ReaderStats { verdicts_unfit: 1, ..ReaderStats::default() });
     }
 
     /// Its counters now.
@@ -174,7 +282,9 @@ impl Reader {
         if let Err((request, status)) = read.pend(self.reads) {
             return self.refuse(request, status);
         }
-        self.serve(self.waiting.lock(), &mut done);
+        let waiting = self.waiting.lock();
+        self.starved.store(false, Ordering::Relaxed);
+        self.serve(waiting, &mut done);
         done.complete();
     }
 
@@ -210,30 +320,56 @@ impl Reader {
         counted: &mut ReaderStats,
         done: &mut Completions,
     ) {
-        counted.frames_seen += 1;
+        self.write(nbl, frame, Told { batch, interface, ticket: None }, Otherwise::Spill, counted, done);
+    }
+
+    /// What waits for the reader since `since` (unbiased time), to be given to it. The adapter is one of its own.
+    pub fn offer(&self, direction: Direction, since: u64, net_luid: u64) -> Offer<'_> {
+        let (counter, frequency) = time::performance_counter();
+        let waited = time::unbiased_time().saturating_sub(since);
+        let ticks = waited.saturating_mul(frequency) / UNITS_PER_SECOND;
+        let batch = Batch { direction, counter: counter.saturating_sub(ticks) };
+        Offer { reader: self, batch, interface: self.config.interface(net_luid).unwrap_or(0) }
+    }
+
+    /// Copies a frame's record to where it goes; false where it is refused.
+    fn write(
+        &self,
+        nbl: NblRef<'_>,
+        frame: FrameRef<'_>,
+        told: Told,
+        otherwise: Otherwise,
+        counted: &mut ReaderStats,
+        done: &mut Completions,
+    ) -> bool {
         let shape = Plan::shape(nbl, frame, self.config.snaplen());
         // Mapped before any room is taken, so that a copy once begun ends.
         if frame.map((shape.captured_len as usize).min(frame.len())).is_err() {
+            counted.frames_seen += 1;
             counted.frames_dropped_unreadable += 1;
             self.untold_drops.add(1);
-            return;
+            return true;
         }
         let block = EpbPlan {
-            interface,
-            timestamp_ns: self.clock.unix_ns(batch.counter),
+            interface: told.interface,
+            timestamp_ns: self.clock.unix_ns(told.batch.counter),
             captured_len: shape.captured_len,
             original_len: shape.original_len,
-            flags: record::flags(nbl, batch.direction),
+            flags: record::flags(nbl, told.batch.direction),
             dropcount: self.untold_drops.take(),
-            packet_id: None,
+            packet_id: told.ticket,
             queue: None,
         };
         let plan = Plan { shape, block };
-        match self.slot.reserve(plan.len()) {
-            Reserve::Room(room) => self.fill(room, frame, plan, counted, done),
-            Reserve::NoRead => self.deliver_locked(None, frame, plan, counted, done),
-            Reserve::Full(finished) => self.deliver_locked(finished, frame, plan, counted, done),
-        }
+        let finished = match self.slot.reserve(plan.len()) {
+            Reserve::Room(room) => {
+                self.fill(room, frame, plan, counted, done);
+                return true;
+            }
+            Reserve::NoRead => None,
+            Reserve::Full(finished) => finished,
+        };
+        self.write_locked(finished, frame, plan, otherwise, counted, done)
     }
 
     /// The indication is over: a reader that asked for it gets what is there at once.
@@ -304,15 +440,16 @@ impl Reader {
         self.pending.close();
     }
 
-    /// There is no open read with room: opens the next one, or spills.
-    fn deliver_locked<'a>(
+    /// There is no open read with room: opens the next one, or does otherwise.
+    fn write_locked<'a>(
         &'a self,
         mut finished: Option<Finished<'a>>,
         frame: FrameRef<'_>,
         plan: Plan,
+        otherwise: Otherwise,
         counted: &mut ReaderStats,
         done: &mut Completions,
-    ) {
+    ) -> bool {
         let mut waiting = self.waiting.lock();
         let mut ended = false;
         loop {
@@ -324,7 +461,8 @@ impl Reader {
             match self.slot.reserve(plan.len()) {
                 Reserve::Room(room) => {
                     drop(waiting);
-                    return self.fill(room, frame, plan, counted, done);
+                    self.fill(room, frame, plan, counted, done);
+                    return true;
                 }
                 Reserve::Full(Some(full)) => finished = Some(full),
                 // Writers are still in it; the last of them serves what is spilled here.
@@ -334,11 +472,23 @@ impl Reader {
                 Reserve::NoRead => {}
             }
         }
-        self.spill(&mut waiting, frame, plan, counted);
+        let taken = match otherwise {
+            Otherwise::Spill => {
+                self.spill(&mut waiting, frame, plan, counted);
+                true
+            }
+            Otherwise::Refuse => {
+                self.untold_drops.add(plan.block.dropcount);
+                // Under the lock, so that neither a READ that comes now is missed nor one that is being ended.
+                self.starved.store(true, Ordering::Relaxed);
+                false
+            }
+        };
         // Others may have spilled while the slot was ours, and found no read to serve.
         if ended {
             self.serve(waiting, done);
         }
+        taken
     }
 
     /// Takes the next waiting read and opens it; false where there is none, or the slot is not free.
@@ -389,6 +539,7 @@ impl Reader {
         done: &mut Completions,
     ) {
         let captured = u64::from(plan.shape.captured_len);
+        counted.frames_seen += 1;
         if let Some(buffer) = self.buffer.get() {
             plan.write(frame, &mut ReadRoom { buffer, start: room.offset as usize });
         }
@@ -404,6 +555,7 @@ impl Reader {
     /// Copies a record into the spill; a full spill loses it.
     fn spill(&self, waiting: &mut Waiting, frame: FrameRef<'_>, plan: Plan, counted: &mut ReaderStats) {
         let captured = plan.shape.captured_len;
+        counted.frames_seen += 1;
         let record = Record { len: plan.len(), captured: Some(captured) };
         let Some(mut room) = waiting.spill.reserve(record) else {
             counted.frames_dropped_spill_full += 1;
@@ -478,6 +630,11 @@ impl Reader {
         }
         // The slot is free for the next read.
         drop(owner);
+        if self.starved.swap(false, Ordering::Relaxed)
+            && let (Some(driver), Some(id)) = (driver(), self.lease_id())
+        {
+            driver.leases.kick(id);
+        }
     }
 
     /// Counts a read that ends with `bytes` of records written by [`Self::fill`].

@@ -124,5 +124,5 @@ fn tap(reader: &PoolArc<Reader>, adapter: &Adapter) -> Option<Tap> {
         return None;
     }
     let interface = reader.config().interface(adapter.net_luid())?;
-    Some(Tap { reader: reader.clone(), interface })
+    Some(Tap { reader: reader.clone(), interface, holder: reader.lease_id() })
 }

@@ -32,6 +32,7 @@ impl Event {
     pub fn try_new() -> Result<Self, NtStatus> {
         // SAFETY: the layout is not of size zero.
         let memory = unsafe { alloc(Layout::new::<KEVENT>()) };
+        #[allow(clippy::cast_ptr_alignment, reason = "pool memory is aligned to 16 bytes")]
         let event = NonNull::new(memory.cast::<KEVENT>()).ok_or(NtStatus::INSUFFICIENT_RESOURCES)?;
         // SAFETY: memory for a KEVENT, which stays where it is.
         unsafe { KeInitializeEvent(event.as_ptr(), NotificationEvent, 0) };

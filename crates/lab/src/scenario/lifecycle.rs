@@ -1,6 +1,7 @@
 //! A driver's life: load, attach, traffic, OIDs, status, events, calls of programs, pause, restart, detach, unload; nothing
 //! left behind.
 
+use std::sync::atomic::Ordering;
 use std::{
     path::{Path, PathBuf},
     sync::Arc,
@@ -62,6 +63,7 @@ pub fn run(lab: &Lab, life: &Lifecycle) -> Result<usize> {
     settle();
     let adapter = early.unwrap_or_else(|| lab.adapter(AdapterConfig::default()));
     let ends = Ends::watch(&adapter);
+    ends.with_loopback.store(true, Ordering::Relaxed);
     adapter.send_strays();
     for _ in 0..3 {
         traffic_round(&adapter, &ends, life.rounds);

@@ -2,7 +2,7 @@
 
 use std::sync::{
     Arc, Mutex,
-    atomic::{AtomicU64, Ordering},
+    atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
 use nblease_ndis::sys::{
@@ -33,6 +33,8 @@ pub struct Ends {
     pub reached_protocol: Mutex<Vec<Vec<u8>>>,
     /// Frames that reached either end in the very packets that the other end made.
     pub originals: AtomicU64,
+    /// Whether some receives are sends that NDIS loops back, which who does not ask for them is not shown.
+    pub with_loopback: AtomicBool,
 }
 
 impl Ends {
@@ -193,7 +195,8 @@ pub fn receive_some(adapter: &Arc<Adapter>, ends: &Ends, thread: u8) -> bool {
     let (receives, flags) = {
         let rng = &mut *kernel().rng();
         let count = rng.random_range(1..=8);
-        let receives: Vec<_> = (0..count).map(|_| a_receive(rng, thread)).collect();
+        let loops_back = ends.with_loopback.load(Ordering::Relaxed);
+        let receives: Vec<_> = (0..count).map(|_| a_receive(rng, thread, loops_back)).collect();
         (receives, if rng.random_bool(0.3) { NDIS_RECEIVE_FLAGS_RESOURCES } else { 0 })
     };
     let taken = adapter.receive(&receives, flags);
@@ -215,11 +218,10 @@ pub fn send_and_receive_plain(adapter: &Arc<Adapter>, ends: &Ends) {
     }
 }
 
-fn a_receive(rng: &mut SmallRng, thread: u8) -> RecvNbl {
+fn a_receive(rng: &mut SmallRng, thread: u8, loops_back: bool) -> RecvNbl {
     let nbl_flags = match rng.random_range(0..10) {
         0 => NDIS_NBL_FLAGS_RECV_READ_ONLY,
-        // A send that NDIS loops back.
-        1 => NDIS_NBL_FLAGS_IS_LOOPBACK_PACKET,
+        1 if loops_back => NDIS_NBL_FLAGS_IS_LOOPBACK_PACKET,
         _ => 0,
     };
     RecvNbl { frame: Frame::new(frame(rng, thread)), oob: oob(rng), nbl_flags }

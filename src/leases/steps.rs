@@ -1,0 +1,272 @@
+//! The steps that a change of the table leaves to be taken without its lock: packets leave, are copied, and are shown.
+//!
+//! Calling contexts: up to DISPATCH_LEVEL, no lock held. A step has its packets from the table and its adapter in hand;
+//! it ends with the packets handed over or brought back, and the adapter out of hand.
+
+use nblease_engine::lease::{
+    AdapterId, Batch, CopyJob, Delivery, Ending, Item, Pin, Promotion, Question, ReaderId, Sending, Spilling, Ticket,
+};
+use nblease_ndis::held::Level;
+use nblease_wdf::{pool::PoolArc, read::Completions, time};
+
+use super::{BATCH, Inner, Leases};
+use crate::{adapter::Adapter, departure::Departure, packet::Packet, reader::Reader};
+
+/// Questions that are taken from the table at a time.
+const QUESTIONS: usize = 16;
+/// What one run of a DPC does at most: so many batches and copies, and so many bytes copied.
+const DPC_STEPS: usize = 64;
+const DPC_BYTES: usize = 1 << 20;
+
+/// One step.
+#[expect(clippy::large_enum_variant, reason = "it lives on the stack, one at a time")]
+enum Step {
+    /// Packets leave.
+    Leave(Leaving),
+    /// A packet is spilled for a TAP whose patience has ended.
+    Spill(Spilling, Packet, PoolArc<Adapter>, Option<PoolArc<Reader>>),
+    /// A packet is deep-copied.
+    Promote(Promotion, Packet, PoolArc<Adapter>),
+    /// A reader may have something to get.
+    Deliver(ReaderId, PoolArc<Reader>),
+}
+
+/// Packets that leave.
+struct Leaving {
+    adapter: PoolArc<Adapter>,
+    id: AdapterId,
+    departure: Departure,
+    /// One of which not all goes on, behind the others.
+    parted: Option<(Packet, Ending)>,
+    /// What goes in place of the rest of it.
+    replacements: Departure,
+    /// The right to hand over what goes on.
+    sending: Option<Sending>,
+}
+
+/// How much may be done in one go.
+struct Allowance {
+    steps: usize,
+    bytes: usize,
+}
+
+impl Allowance {
+    /// At DISPATCH_LEVEL what is too much for one go is left to the timer.
+    const fn at(level: Level) -> Self {
+        match level {
+            Level::Passive => Self { steps: usize::MAX, bytes: usize::MAX },
+            Level::Dispatch => Self { steps: DPC_STEPS, bytes: DPC_BYTES },
+        }
+    }
+
+    const fn is_left(&self) -> bool {
+        self.steps != 0 && self.bytes != 0
+    }
+
+    fn use_up(&mut self, step: &Step) {
+        self.steps = self.steps.saturating_sub(1);
+        if let Step::Spill(_, packet, ..) | Step::Promote(_, packet, _) = step {
+            let bytes: usize = packet.nbl().frames().map(|frame| frame.len()).sum();
+            self.bytes = self.bytes.saturating_sub(bytes);
+        }
+    }
+}
+
+impl Inner {
+    /// The next packets that leave.
+    fn next_leaving(&mut self) -> Option<Leaving> {
+        let (mut departure, mut replacements) = (Departure::new(), Departure::new());
+        let mut parted = None;
+        let mut likeness = None;
+        let batch = self.table.next_batch(time::unbiased_time(), BATCH, |item| match item {
+            Item::Packet { packet, ending: Ending::Forward, .. } => departure.forward(packet),
+            Item::Packet { packet, ending: Ending::Detached(cause), .. } => departure.finish(packet, Some(cause)),
+            Item::Packet { packet, ending: Ending::Drop, replacements: 0, .. } | Item::Unused(packet) => {
+                departure.finish(packet, None);
+            }
+            Item::Packet { packet, ending, .. } => {
+                likeness = Some(packet.likeness());
+                parted = Some((packet, ending));
+            }
+            Item::Replacement { packet, .. } => match &likeness {
+                Some(original) => replacements.forward(packet.in_place_of(original)),
+                None => departure.finish(packet, None),
+            },
+        })?;
+        let (id, sending) = match batch {
+            Batch::Forward(sending) => (sending.adapter(), Some(sending)),
+            Batch::Finish(id) => (id, None),
+        };
+        let adapter = self.take_in_hand(id)?;
+        Some(Leaving { adapter, id, departure, parted, replacements, sending })
+    }
+
+    /// The next copy that is to be made.
+    fn next_copy(&mut self) -> Option<Step> {
+        match self.table.next_job()? {
+            CopyJob::Promote(promotion, packet) => {
+                let adapter = self.take_in_hand(promotion.0.adapter)?;
+                Some(Step::Promote(promotion, packet, adapter))
+            }
+            CopyJob::Spill(spilling, packet) => {
+                let adapter = self.take_in_hand(spilling.0.adapter)?;
+                let reader = self.table.tally().reader(spilling.0.reader()).cloned();
+                Some(Step::Spill(spilling, packet, adapter, reader))
+            }
+        }
+    }
+
+    /// The next reader that has a READ and may have something to get.
+    fn next_reader(&mut self) -> Option<Step> {
+        self.kicked = self.kicked.union(self.table.take_kicked());
+        while let Some(id) = self.kicked.first() {
+            self.kicked.remove(id);
+            let reader = self.table.tally().reader(id);
+            if let Some(reader) = reader.filter(|reader| reader.may_take()) {
+                return Some(Step::Deliver(id, reader.clone()));
+            }
+        }
+        None
+    }
+}
+
+impl Leases {
+    /// Takes the steps that there are; at DISPATCH_LEVEL the timer sees to what is too much for one go. `level` is the
+    /// caller's, as far as it is known.
+    pub fn settle(&self, level: Level) {
+        let mut allowance = Allowance::at(level);
+        let mut done = Completions::new();
+        while let Some(step) = self.with(|inner| self.next_step(inner, &mut allowance)).flatten() {
+            match step {
+                Step::Leave(leaving) => self.leave(leaving, level),
+                Step::Spill(spilling, packet, adapter, reader) => {
+                    self.spill(spilling, packet, adapter, reader.as_deref(), &mut done);
+                }
+                Step::Promote(promotion, original, adapter) => self.promote(promotion, original, adapter, level),
+                Step::Deliver(id, reader) => self.deliver(id, &reader, &mut done),
+            }
+        }
+        done.complete();
+    }
+
+    fn next_step(&self, inner: &mut Inner, allowance: &mut Allowance) -> Option<Step> {
+        if !allowance.is_left() {
+            self.arm(inner, 0);
+            return None;
+        }
+        let step = inner.next_copy().or_else(|| inner.next_leaving().map(Step::Leave)).or_else(|| inner.next_reader());
+        match &step {
+            Some(step) => allowance.use_up(step),
+            None => {
+                if let Some(due) = inner.table.next_deadline() {
+                    self.arm(inner, due);
+                }
+            }
+        }
+        step
+    }
+
+    /// Hands packets over.
+    fn leave(&self, leaving: Leaving, level: Level) {
+        let Leaving { adapter, id, mut departure, parted, replacements, sending } = leaving;
+        if let Some((packet, ending)) = parted {
+            let in_part = matches!(ending, Ending::Partly(_));
+            let went_on = departure.end(packet, ending, adapter.pool());
+            if in_part {
+                adapter.count_shadow(went_on);
+            }
+        }
+        departure.append(replacements);
+        departure.depart(level);
+        drop(adapter);
+        self.with(|inner| {
+            if let Some(sending) = sending {
+                inner.table.sent(sending);
+            }
+            inner.let_go(id);
+        });
+    }
+
+    /// Gives a TAP by its spill what it did not take in time.
+    fn spill(
+        &self,
+        spilling: Spilling,
+        packet: Packet,
+        adapter: PoolArc<Adapter>,
+        reader: Option<&Reader>,
+        done: &mut Completions,
+    ) {
+        let Spilling(pin) = &spilling;
+        let id = pin.adapter;
+        if let Some(reader) = reader {
+            let offer = reader.offer(pin.direction, pin.inserted, adapter.net_luid());
+            self.each_question(pin, |asked| offer.spill(packet.nbl(), asked, done));
+        }
+        drop(adapter);
+        self.with(|inner| {
+            inner.table.spilled(spilling, packet, time::unbiased_time());
+            inner.let_go(id);
+        });
+    }
+
+    /// Deep-copies a packet, and gives the original back.
+    fn promote(&self, promotion: Promotion, original: Packet, adapter: PoolArc<Adapter>, level: Level) {
+        let id = promotion.0.adapter;
+        let copied = original.promote(adapter.pool());
+        drop(adapter);
+        let ended = self.with(|inner| {
+            let now = time::unbiased_time();
+            let Ok(copy) = copied else {
+                inner.table.promotion_failed(promotion, original, now);
+                return None;
+            };
+            // The original; or the copy, of a lease that was ended meanwhile.
+            let (Ok(packet) | Err(packet)) = inner.table.promoted(promotion, original, copy, now);
+            Some(packet)
+        });
+        let mut departure = Departure::new();
+        if let Some(packet) = ended.flatten() {
+            departure.finish(packet, None);
+        }
+        departure.depart(level);
+        self.with(|inner| inner.let_go(id));
+    }
+
+    /// Writes what waits for a reader into its READs, as far as there is room.
+    fn deliver(&self, id: ReaderId, reader: &Reader, done: &mut Completions) {
+        while reader.may_take() {
+            let next = self.with(|inner| {
+                let (delivery, packet) = inner.table.next_delivery(id)?;
+                let adapter = inner.take_in_hand(delivery.0.adapter)?;
+                Some((delivery, packet, adapter))
+            });
+            let Some((delivery, packet, adapter)) = next.flatten() else { break };
+            let Delivery(pin) = &delivery;
+            let place = pin.adapter;
+            let offer = reader.offer(pin.direction, pin.inserted, adapter.net_luid());
+            let last = self.each_question(pin, |asked| offer.give(packet.nbl(), asked, done));
+            drop(adapter);
+            self.with(|inner| {
+                inner.table.delivered(delivery, packet, last, time::unbiased_time());
+                inner.let_go(place);
+            });
+        }
+        reader.end_batch(done);
+    }
+
+    /// Has a pinned packet's open questions shown, some at a time, until one is not taken; the last that was.
+    fn each_question(&self, pin: &Pin, mut show: impl FnMut(&[Question]) -> Option<Ticket>) -> Option<Ticket> {
+        let mut questions = [Question::NONE; QUESTIONS];
+        let mut last = None;
+        loop {
+            let count = self.with(|inner| inner.table.questions(pin, last, &mut questions)).unwrap_or(0);
+            let asked = questions.get(..count).unwrap_or_default();
+            let Some(question) = asked.last() else { return last };
+            let shown = show(asked);
+            last = shown.or(last);
+            if shown != Some(question.ticket) || count < QUESTIONS {
+                return last;
+            }
+        }
+    }
+}
