@@ -7,7 +7,6 @@ use std::arch::naked_asm;
 
 use nblease_ndis::sys::SIZE_T;
 
-use super::string;
 use crate::{
     exports,
     kernel::kernel,
@@ -25,8 +24,6 @@ pub const EXPORTS: &[Export] = exports! {
     "RtlFillMemory" => rtl_fill_memory,
     "RtlMoveMemory" => memmove,
     "RtlZeroMemory" => rtl_zero_memory,
-    "strlen" => strlen,
-    "wcslen" => wcslen,
 };
 
 pub const DIRECT_EXPORTS: &[Export] = &[Export::direct("__chkstk", chkstk as *const ())];
@@ -125,12 +122,4 @@ unsafe extern "win64" fn rtl_compare_memory(first: *const u8, second: *const u8,
     kernel().memory.count_read(&a, (equal + 1).min(len));
     kernel().memory.count_read(&b, (equal + 1).min(len));
     equal
-}
-
-unsafe extern "win64" fn strlen(text: *const u8) -> SIZE_T {
-    string::c_string(text).len()
-}
-
-unsafe extern "win64" fn wcslen(text: *const u16) -> SIZE_T {
-    string::wide_string(text).len()
 }

@@ -11,20 +11,26 @@ use crate::{
 };
 
 pub(crate) mod cancel;
+mod crt;
 mod debug;
 mod device;
 mod dpc;
 pub mod driver;
 mod event;
+mod format;
 mod irql;
+mod list;
 mod lookaside;
+mod machine;
 mod mdl;
 mod memory_routines;
 mod mutex;
 mod object;
 mod pool;
+mod printf;
 mod registry;
 mod resource;
+mod rtl;
 mod rundown;
 mod spinlock;
 mod string;
@@ -34,6 +40,7 @@ mod system_thread;
 mod tests;
 mod time;
 mod timer;
+mod trace;
 pub(crate) mod version;
 mod wait;
 mod work_item;
@@ -50,6 +57,8 @@ pub struct Objects {
     drivers: driver::Drivers,
     handles: object::Handles,
     resources: resource::Resources,
+    lookasides: lookaside::Lookasides,
+    providers: trace::Providers,
     system_threads: system_thread::SystemThreads,
     cancel_lock: cancel::CancelLock,
 }
@@ -58,12 +67,16 @@ pub struct Objects {
 pub fn exports() -> Vec<&'static [Export]> {
     vec![
         cancel::EXPORTS,
+        crt::EXPORTS,
         debug::EXPORTS,
         device::EXPORTS,
         dpc::EXPORTS,
         event::EXPORTS,
         irql::EXPORTS,
+        list::EXPORTS,
         lookaside::EXPORTS,
+        machine::EXPORTS,
+        machine::DATA_EXPORTS,
         mdl::EXPORTS,
         memory_routines::EXPORTS,
         memory_routines::DIRECT_EXPORTS,
@@ -71,8 +84,10 @@ pub fn exports() -> Vec<&'static [Export]> {
         object::EXPORTS,
         object::DATA_EXPORTS,
         pool::EXPORTS,
+        printf::EXPORTS,
         registry::EXPORTS,
         resource::EXPORTS,
+        rtl::EXPORTS,
         rundown::EXPORTS,
         spinlock::EXPORTS,
         string::EXPORTS,
@@ -80,6 +95,7 @@ pub fn exports() -> Vec<&'static [Export]> {
         system_thread::EXPORTS,
         time::EXPORTS,
         timer::EXPORTS,
+        trace::EXPORTS,
         wait::EXPORTS,
         work_item::EXPORTS,
     ]
@@ -96,7 +112,8 @@ fn check_idle(driver: DriverId) {
         format!("{} was unloaded with {running} of its threads running", kernel().driver_name(driver))
     });
     let nt = &kernel().nt;
-    let open = [nt.handles.of(driver), nt.resources.of(driver)].concat();
+    let open =
+        [nt.handles.of(driver), nt.resources.of(driver), nt.lookasides.of(driver), nt.providers.of(driver)].concat();
     kernel().judge.check(rule::V06, open.is_empty(), || {
         format!("{} was unloaded and left open: {}", kernel().driver_name(driver), open.join("; "))
     });

@@ -23,7 +23,9 @@ pub const EXPORTS: &[Export] = exports! {
     ExFreePool => ex_free_pool,
     ExFreePoolWithTag => ex_free_pool_with_tag,
     "ExAllocatePool3" => ex_allocate_pool3,
+    "ExAllocatePool" => ex_allocate_pool,
     "ExAllocatePoolWithTag" => ex_allocate_pool_with_tag,
+    "ExAllocatePoolWithTagPriority" => ex_allocate_pool_with_tag_priority,
     "ExFreePool2" => ex_free_pool2,
 };
 
@@ -63,7 +65,7 @@ pub(super) fn free_object(tag: [u8; 4], object: PVOID) {
     kernel().memory.pool.free(object.addr(), Some(u32::from_le_bytes(tag)));
 }
 
-fn free(function: &'static str, address: PVOID, tag: Option<u32>) {
+pub(super) fn free(function: &'static str, address: PVOID, tag: Option<u32>) {
     enter(function, DISPATCH_LEVEL);
     let start = address.addr();
     if let Some(allocation) = kernel().memory.pool.find(start) {
@@ -80,6 +82,7 @@ fn memory_goes(start: usize, end: usize) {
     let nt = &kernel().nt;
     let busy = nt.timers.set_within(start, end);
     let busy = busy.or_else(|| nt.dpcs.queued_within(start, end)).or_else(|| nt.resources.within(start, end));
+    let busy = busy.or_else(|| nt.lookasides.within(start, end));
     kernel()
         .judge
         .check(rule::V36, busy.is_none(), || format!("freed memory with {}", busy.clone().unwrap_or_default()));
@@ -122,10 +125,28 @@ fn from_flags(function: &'static str, flags: POOL_FLAGS, len: usize, tag: u32) -
 }
 
 unsafe extern "win64" fn ex_allocate_pool_with_tag(pool: i32, len: SIZE_T, tag: ULONG) -> PVOID {
-    enter("ExAllocatePoolWithTag", DISPATCH_LEVEL);
+    allocate_of_type("ExAllocatePoolWithTag", pool, len, tag)
+}
+
+unsafe extern "win64" fn ex_allocate_pool_with_tag_priority(
+    pool: i32,
+    len: SIZE_T,
+    tag: ULONG,
+    _priority: i32,
+) -> PVOID {
+    allocate_of_type("ExAllocatePoolWithTagPriority", pool, len, tag)
+}
+
+unsafe extern "win64" fn ex_allocate_pool(pool: i32, len: SIZE_T) -> PVOID {
+    allocate_of_type("ExAllocatePool", pool, len, u32::from_le_bytes(*b"None"))
+}
+
+/// Whatever allocates by a `POOL_TYPE`.
+pub(super) fn allocate_of_type(function: &'static str, pool: i32, len: SIZE_T, tag: ULONG) -> PVOID {
+    enter(function, DISPATCH_LEVEL);
     // POOL_TYPE: NonPagedPool (0) is executable, PagedPool is 1, NonPagedPoolNx 512; odd types are paged.
     allocate(&Request {
-        function: "ExAllocatePoolWithTag",
+        function,
         kind: if pool & 1 == 0 { PoolKind::NonPaged } else { PoolKind::Paged },
         executable: pool & 1 == 0 && pool & 512 == 0,
         zeroed: false,

@@ -23,9 +23,14 @@ pub(super) fn wide_string(start: *const WCHAR) -> Vec<WCHAR> {
 }
 
 fn until_zero<T: Copy + Default + PartialEq>(start: *const T) -> Vec<T> {
+    units_up_to(start, usize::MAX)
+}
+
+/// The units up to a zero, `most` at most; none for null.
+pub(super) fn units_up_to<T: Copy + Default + PartialEq>(start: *const T, most: usize) -> Vec<T> {
     let mut units = Vec::new();
     let mut at = start;
-    while !at.is_null() {
+    while !at.is_null() && units.len() < most {
         // SAFETY: the driver passed a string that ends with a zero; what does not faults and is reported.
         let unit = unsafe { at.read_unaligned() };
         if unit == T::default() {
@@ -55,7 +60,7 @@ pub fn text(string: *const UNICODE_STRING) -> String {
 }
 
 /// Upper case for Latin letters, which is what names in the kernel have.
-fn upcase(unit: WCHAR) -> WCHAR {
+pub(super) fn upcase(unit: WCHAR) -> WCHAR {
     char::from_u32(u32::from(unit)).map_or(unit, |c| c.to_ascii_uppercase() as u32 as WCHAR)
 }
 

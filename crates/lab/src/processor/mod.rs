@@ -11,3 +11,4 @@ mod shared_data;
 mod tests;
 
 pub use pcr::{adopt_thread_object, new_thread_object, prepare_thread, thread_object};
+pub use shared_data::has_feature;

@@ -26,6 +26,11 @@ const TICK_MULTIPLIER: u32 = ((TICK << 24) / 10_000) as u32;
 const FEATURES: usize = 64;
 const PRESENT: [usize; 12] = [2, 6, 8, 9, 10, 12, 13, 14, 36, 37, 38, 23];
 
+/// Whether the processor has a feature of `PF_*`.
+pub fn has_feature(feature: u32) -> bool {
+    PRESENT.contains(&(feature as usize))
+}
+
 /// Where the page's contents lie for now, brought up to date.
 pub fn page() -> *mut u8 {
     static PAGE_CELL: OnceLock<usize> = OnceLock::new();
