@@ -157,6 +157,24 @@ fn a_held_packet_is_seen_on_paths_b_and_c() {
 }
 
 #[test]
+fn a_held_packet_is_seen_on_real_processors() {
+    let _one = one_at_a_time();
+    Kernel::install(Mode::Real, 3);
+    kernel().judge.stop_at_first(false);
+    lock(&HELD).clear();
+    let filter = filter(holding_until_asleep());
+    let adapter = adapter();
+    traffic(&adapter);
+    adapter.suspend(PowerPath::B);
+    as_driver(filter.id, || give_back(adapter.modules().pop().expect("a module").ndis_handle()));
+    adapter.resume();
+    filter.unload();
+    kernel().sched.stop();
+    let broken: Vec<_> = kernel().judge.verdict().violations.into_iter().map(|violation| violation.rule).collect();
+    assert_eq!(broken, ["V12", "V13"]);
+}
+
+#[test]
 fn a_packet_kept_after_the_event_is_seen() {
     let _one = one_at_a_time();
     let script = Script {
