@@ -30,7 +30,7 @@ use crate::{
     departure::Departure,
     entry::{Driver, driver},
     filter::Module,
-    judging::{Count, Flows, Judging},
+    judging::{Count, Flows, Judging, ROOM},
     packet::Packet,
     reader::Batch,
 };
@@ -49,7 +49,8 @@ impl Module {
         }
         let Some((driver, id)) = self.may_hold() else { return chain.forward() };
         let level = chain.level();
-        let mut gate = Gate::new(self, driver, Judging::new(id, Direction::Out, driver.flow_secret));
+        let mut room = ROOM;
+        let mut gate = Gate::new(self, driver, Judging::new(id, Direction::Out, driver.flow_secret, &mut room));
         let (passing, concerned) = chain.partition(|nbl| gate.concerns(nbl));
         if let Some(passing) = passing {
             passing.forward();
@@ -76,7 +77,8 @@ impl Module {
             }
         }
         let Some((driver, id)) = self.may_hold() else { return received.forward() };
-        let mut gate = Gate::new(self, driver, Judging::new(id, Direction::In, driver.flow_secret));
+        let mut room = ROOM;
+        let mut gate = Gate::new(self, driver, Judging::new(id, Direction::In, driver.flow_secret, &mut room));
         match received {
             Received::Lent(chain) => gate.judge_lent(chain),
             Received::Owned(chain) => {
@@ -122,13 +124,13 @@ impl Module {
 struct Gate<'a> {
     adapter: &'a Adapter,
     driver: &'a Driver,
-    judging: Judging,
+    judging: Judging<'a>,
     /// Flows of the call that do not just go on.
     concerned: Flows,
 }
 
 impl<'a> Gate<'a> {
-    fn new(module: &'a Module, driver: &'a Driver, judging: Judging) -> Self {
+    fn new(module: &'a Module, driver: &'a Driver, judging: Judging<'a>) -> Self {
         Self { adapter: &module.adapter, driver, judging, concerned: Flows::default() }
     }
 
@@ -218,7 +220,7 @@ impl<'a> Gate<'a> {
 }
 
 /// Gives patient TAPs what a rule of a GATE has dropped: nobody is asked about it.
-fn spill_dropped(adapter: &Adapter, judging: &Judging, nbl: NblRef<'_>, done: &mut Completions) {
+fn spill_dropped(adapter: &Adapter, judging: &Judging<'_>, nbl: NblRef<'_>, done: &mut Completions) {
     let dropped = |frame| judging.is_dropped(frame);
     deliver(adapter, judging.direction(), nbl, |tap| !tap.reader.config().is_gate(), dropped, done);
 }

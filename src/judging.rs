@@ -14,13 +14,19 @@ use nblease_ndis::packet::{FrameRef, NblRef};
 
 use crate::adapter::Tap;
 
-/// Room for what is known of a packet's frames; one more place than a lease has stands for all that are beyond.
-pub struct Judging {
+/// What is known of a packet's frames.
+pub struct Judging<'a> {
     adapter: AdapterId,
     direction: Direction,
     secret: FlowSecret,
-    frames: [Wanted; MAX_FRAMES + 1],
+    frames: &'a mut Room,
 }
+
+/// Room for what is known of a packet's frames; one more place than a lease has stands for all that are beyond.
+pub type Room = [Wanted; MAX_FRAMES + 1];
+
+/// Room with nothing in it.
+pub const ROOM: Room = [Wanted { readers: ReaderSet::EMPTY, dropped: false }; MAX_FRAMES + 1];
 
 /// Some flows, by a few bits each: says of a flow that is in it that it is, and of some others too.
 #[derive(Clone, Copy, Default)]
@@ -62,15 +68,10 @@ pub struct Found {
     bytes: u32,
 }
 
-impl Judging {
-    /// Room for packets of an adapter.
-    pub const fn new(adapter: AdapterId, direction: Direction, secret: FlowSecret) -> Self {
-        Self {
-            adapter,
-            direction,
-            secret,
-            frames: [Wanted { readers: ReaderSet::EMPTY, dropped: false }; MAX_FRAMES + 1],
-        }
+impl<'a> Judging<'a> {
+    /// For packets of an adapter.
+    pub const fn new(adapter: AdapterId, direction: Direction, secret: FlowSecret, frames: &'a mut Room) -> Self {
+        Self { adapter, direction, secret, frames }
     }
 
     /// Which way the packets go.

@@ -14,6 +14,7 @@
 
 mod steps;
 
+use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, Ordering};
 
 use nblease_abi::{self as abi, stats::LeaseStats};
@@ -66,8 +67,8 @@ struct Inner {
 
 /// Who takes part, by their places in the table; they count what happens.
 struct People {
-    adapters: [Option<Place>; MAX_ADAPTERS],
-    readers: [Option<PoolArc<Reader>>; MAX_READERS],
+    adapters: Vec<Option<Place>>,
+    readers: Vec<Option<PoolArc<Reader>>>,
     holds: HoldTimes,
 }
 
@@ -143,6 +144,14 @@ impl Inner {
     }
 }
 
+/// So many places, with nobody in them.
+fn places<T>(count: usize) -> Result<Vec<Option<T>>, NtStatus> {
+    let mut places = Vec::new();
+    places.try_reserve_exact(count).map_err(|_| NtStatus::INSUFFICIENT_RESOURCES)?;
+    places.extend((0..count).map(|_| None));
+    Ok(places)
+}
+
 impl Leases {
     /// No table yet. `timer` calls [`Self::deadline`].
     pub const fn new(timer: Timer) -> Self {
@@ -158,6 +167,8 @@ impl Leases {
     ///
     /// # Errors
     /// STATUS_INSUFFICIENT_RESOURCES.
+    // The table is moved into its place by way of the stack, of which a caller has little: not inlined.
+    #[inline(never)]
     pub fn activate<'a>(&self, adapters: impl Iterator<Item = &'a PoolArc<Adapter>>) -> Result<(), NtStatus> {
         if self.is_active() {
             return Ok(());
@@ -165,11 +176,7 @@ impl Leases {
         let [leases, frames] = PLACES;
         let setup =
             TableSetup { leases, frames, cap: MOST, promoted_bytes: MOST_PROMOTED[1], promoted_ms: PROMOTED_MS };
-        let people = People {
-            adapters: [const { None }; MAX_ADAPTERS],
-            readers: [const { None }; MAX_READERS],
-            holds: HoldTimes::new(),
-        };
+        let people = People { adapters: places(MAX_ADAPTERS)?, readers: places(MAX_READERS)?, holds: HoldTimes::new() };
         let table = LeaseTable::try_new(setup, people).ok_or(NtStatus::INSUFFICIENT_RESOURCES)?;
         let inner = Inner { table, kicked: ReaderSet::EMPTY, opening: AdapterSet::EMPTY, armed: u64::MAX };
         *self.inner.lock() = Some(inner);

@@ -18,19 +18,6 @@ const QUESTIONS: usize = 16;
 const DPC_STEPS: usize = 64;
 const DPC_BYTES: usize = 1 << 20;
 
-/// One step.
-#[expect(clippy::large_enum_variant, reason = "it lives on the stack, one at a time")]
-enum Step {
-    /// Packets leave.
-    Leave(Leaving),
-    /// A packet is spilled for a TAP whose patience has ended.
-    Spill(Spilling, Packet, PoolArc<Adapter>, Option<PoolArc<Reader>>),
-    /// A packet is deep-copied.
-    Promote(Promotion, Packet, PoolArc<Adapter>),
-    /// A reader may have something to get.
-    Deliver(ReaderId, PoolArc<Reader>),
-}
-
 /// Packets that leave.
 struct Leaving {
     adapter: PoolArc<Adapter>,
@@ -63,12 +50,9 @@ impl Allowance {
         self.steps != 0 && self.bytes != 0
     }
 
-    fn use_up(&mut self, step: &Step) {
+    fn use_up(&mut self, bytes: usize) {
         self.steps = self.steps.saturating_sub(1);
-        if let Step::Spill(_, packet, ..) | Step::Promote(_, packet, _) = step {
-            let bytes: usize = packet.nbl().frames().map(|frame| frame.len()).sum();
-            self.bytes = self.bytes.saturating_sub(bytes);
-        }
+        self.bytes = self.bytes.saturating_sub(bytes);
     }
 }
 
@@ -101,29 +85,23 @@ impl Inner {
         Some(Leaving { adapter, id, departure, parted, replacements, sending })
     }
 
-    /// The next copy that is to be made.
-    fn next_copy(&mut self) -> Option<Step> {
-        match self.table.next_job()? {
-            CopyJob::Promote(promotion, packet) => {
-                let adapter = self.take_in_hand(promotion.0.adapter)?;
-                Some(Step::Promote(promotion, packet, adapter))
-            }
-            CopyJob::Spill(spilling, packet) => {
-                let adapter = self.take_in_hand(spilling.0.adapter)?;
-                let reader = self.table.tally().reader(spilling.0.reader()).cloned();
-                Some(Step::Spill(spilling, packet, adapter, reader))
-            }
-        }
+    /// The next copy that is to be made, the adapter of which is taken in hand, and for whom.
+    fn next_copy(&mut self) -> Option<(CopyJob<Packet>, PoolArc<Adapter>, Option<PoolArc<Reader>>)> {
+        let job = self.table.next_job()?;
+        let (CopyJob::Spill(Spilling(pin), _) | CopyJob::Promote(Promotion(pin), _)) = &job;
+        let (place, reader) = (pin.adapter, pin.reader());
+        let adapter = self.take_in_hand(place)?;
+        Some((job, adapter, self.table.tally().reader(reader).cloned()))
     }
 
     /// The next reader that has a READ and may have something to get.
-    fn next_reader(&mut self) -> Option<Step> {
+    fn next_reader(&mut self) -> Option<(ReaderId, PoolArc<Reader>)> {
         self.kicked = self.kicked.union(self.table.take_kicked());
         while let Some(id) = self.kicked.first() {
             self.kicked.remove(id);
             let reader = self.table.tally().reader(id);
             if let Some(reader) = reader.filter(|reader| reader.may_take()) {
-                return Some(Step::Deliver(id, reader.clone()));
+                return Some((id, reader.clone()));
             }
         }
         None
@@ -136,34 +114,51 @@ impl Leases {
     pub fn settle(&self, level: Level) {
         let mut allowance = Allowance::at(level);
         let mut done = Completions::new();
-        while let Some(step) = self.with(|inner| self.next_step(inner, &mut allowance)).flatten() {
-            match step {
-                Step::Leave(leaving) => self.leave(leaving, level),
-                Step::Spill(spilling, packet, adapter, reader) => {
-                    self.spill(spilling, packet, adapter, reader.as_deref(), &mut done);
-                }
-                Step::Promote(promotion, original, adapter) => self.promote(promotion, original, adapter, level),
-                Step::Deliver(id, reader) => self.deliver(id, &reader, &mut done),
+        // Each is a function that is not inlined: of the stack only what it needs is in use when NDIS is called, which may
+        // call the module back from within.
+        while allowance.is_left()
+            && (self.copy_one(level, &mut allowance, &mut done)
+                || self.leave_some(level, &mut allowance)
+                || self.deliver_one(&mut allowance, &mut done))
+        {}
+        self.with(|inner| {
+            let due = if allowance.is_left() { inner.table.next_deadline() } else { Some(0) };
+            if let Some(due) = due {
+                self.arm(inner, due);
             }
-        }
+        });
         done.complete();
     }
 
-    fn next_step(&self, inner: &mut Inner, allowance: &mut Allowance) -> Option<Step> {
-        if !allowance.is_left() {
-            self.arm(inner, 0);
-            return None;
+    /// Makes the next copy; false where there is none to make.
+    #[inline(never)]
+    fn copy_one(&self, level: Level, allowance: &mut Allowance, done: &mut Completions) -> bool {
+        let Some((job, adapter, reader)) = self.with(Inner::next_copy).flatten() else { return false };
+        let (CopyJob::Spill(_, packet) | CopyJob::Promote(_, packet)) = &job;
+        allowance.use_up(packet.nbl().frames().map(|frame| frame.len()).sum());
+        match job {
+            CopyJob::Spill(spilling, packet) => self.spill(spilling, packet, adapter, reader.as_deref(), done),
+            CopyJob::Promote(promotion, original) => self.promote(promotion, original, adapter, level),
         }
-        let step = inner.next_copy().or_else(|| inner.next_leaving().map(Step::Leave)).or_else(|| inner.next_reader());
-        match &step {
-            Some(step) => allowance.use_up(step),
-            None => {
-                if let Some(due) = inner.table.next_deadline() {
-                    self.arm(inner, due);
-                }
-            }
-        }
-        step
+        true
+    }
+
+    /// Hands the next packets over that leave; false where there is none.
+    #[inline(never)]
+    fn leave_some(&self, level: Level, allowance: &mut Allowance) -> bool {
+        let Some(leaving) = self.with(Inner::next_leaving).flatten() else { return false };
+        allowance.use_up(0);
+        self.leave(leaving, level);
+        true
+    }
+
+    /// Shows the next reader what waits for it; false where there is none.
+    #[inline(never)]
+    fn deliver_one(&self, allowance: &mut Allowance, done: &mut Completions) -> bool {
+        let Some((id, reader)) = self.with(Inner::next_reader).flatten() else { return false };
+        allowance.use_up(0);
+        self.deliver(id, &reader, done);
+        true
     }
 
     /// Hands packets over.

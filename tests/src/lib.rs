@@ -15,10 +15,12 @@ use std::{
 };
 
 use nblease_abi::{
+    NtStatus,
     configure::{Configure, ConfigureReply},
-    ioctl::{IOCTL_CONFIGURE, IOCTL_STATS},
+    ioctl::{IOCTL_CONFIGURE, IOCTL_STATS, IOCTL_VERDICT},
     pcapng::{Blocks, EpbFlags},
-    stats::{AdapterStats, ReaderStats, StatsHeader},
+    stats::{AdapterStats, LeaseStats, ReaderStats, StatsHeader},
+    verdict::{VerdictEntry, Verdicts, VerdictsReply},
 };
 use nblease_lab::{
     clock::Mode,
@@ -160,23 +162,52 @@ impl Program {
         program
     }
 
+    /// What is held.
+    pub fn leases(&self) -> LeaseStats {
+        self.all_stats().1
+    }
+
+    /// Tells verdicts; the status of each. The request itself has to succeed.
+    pub fn verdicts(&self, entries: &[VerdictEntry], frames: &[u8]) -> Vec<NtStatus> {
+        let head = Verdicts::new(entries.len() as u32, frames.len() as u32);
+        let input = [head.as_bytes(), entries.as_bytes(), frames].concat();
+        let output = VerdictsReply::output_len(entries.len());
+        let completion = self.handle.ioctl(IOCTL_VERDICT, &input, output).wait();
+        assert_eq!(NtStatus(completion.status), NtStatus::SUCCESS);
+        let (head, statuses) = VerdictsReply::parse(&completion.data[..completion.information]).expect("well-formed");
+        let statuses: Vec<_> = statuses.collect();
+        assert_eq!(head.accepted as usize, statuses.iter().filter(|status| status.is_success()).count());
+        statuses
+    }
+
     /// STATS of this handle.
     pub fn stats(&self) -> (ReaderStats, Vec<AdapterStats>) {
-        let (_, reader, adapters) = self.whole_stats();
+        let (_, _, reader, adapters) = self.all_stats();
         (reader, adapters)
     }
 
     /// Readers that are configured now.
     pub fn readers(&self) -> u32 {
-        self.whole_stats().0.readers
+        self.all_stats().0.readers
     }
 
-    fn whole_stats(&self) -> (StatsHeader, ReaderStats, Vec<AdapterStats>) {
+    fn all_stats(&self) -> (StatsHeader, LeaseStats, ReaderStats, Vec<AdapterStats>) {
         let completion = self.handle.ioctl(IOCTL_STATS, &[], 64 << 10).wait();
         assert_eq!(completion.status, 0);
         let stats = StatsHeader::parse(&completion.data[..completion.information]).expect("well-formed");
-        (stats.header, stats.reader, stats.adapters.collect())
+        (stats.header, stats.leases, stats.reader, stats.adapters.collect())
     }
+}
+
+/// The frames that a GATE was asked about in the bytes of a read: tickets and frames.
+pub fn asked(bytes: &[u8]) -> Vec<(u64, Vec<u8>)> {
+    let packets = Blocks::new(bytes).filter_map(|block| block.expect("a whole block").packet());
+    packets
+        .map(|packet| {
+            let packet = packet.expect("a packet block");
+            (packet.packet_id.expect("a ticket"), packet.data.to_vec())
+        })
+        .collect()
 }
 
 /// The bytes of a CONFIGURE.

@@ -34,27 +34,22 @@ const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "one-frame-in-a-thousand-lost",
         file: "reader.rs",
-        text: "counted.frames_seen += 1;",
+        text: "self.write(nbl, frame, Told { batch, interface, ticket: None }, Otherwise::Spill, counted, done);",
         replacement: "static SEEN: AtomicU64 = AtomicU64::new(0);
-        if SEEN.fetch_add(1, Ordering::Relaxed) % 1000 == 999 {
-            return;
-        }
-        counted.frames_seen += 1;",
+        if SEEN.fetch_add(1, Ordering::Relaxed) % 1000 != 999 {
+            self.write(nbl, frame, Told { batch, interface, ticket: None }, Otherwise::Spill, counted, done);
+        }",
         reasons: &["captured as sent", "frames were captured"],
     },
     Mutant {
         name: "one-nbl-never-returned",
         file: "filter.rs",
-        text: "    fn receive(&self,",
-        replacement: "    fn returned(&self, chain: nblease_ndis::chain::ReturnedChain) {
-        static SEEN: core::sync::atomic::AtomicU32 = core::sync::atomic::AtomicU32::new(0);
+        text: "self.returned_down(chain);",
+        replacement: "static SEEN: core::sync::atomic::AtomicU32 = core::sync::atomic::AtomicU32::new(0);
         if SEEN.fetch_add(1, core::sync::atomic::Ordering::Relaxed) == 100 {
             return core::mem::forget(chain);
         }
-        chain.forward();
-    }
-
-    fn receive(&self,",
+        self.returned_down(chain);",
         reasons: &["V05: "],
     },
 ];
