@@ -31,6 +31,14 @@ struct Leaving {
     sending: Option<Sending>,
 }
 
+/// A copy that is to be made.
+struct Copying {
+    job: CopyJob<Packet>,
+    adapter: PoolArc<Adapter>,
+    /// For whom, unless it is gone.
+    reader: Option<PoolArc<Reader>>,
+}
+
 /// How much may be done in one go.
 struct Allowance {
     steps: usize,
@@ -85,13 +93,13 @@ impl Inner {
         Some(Leaving { adapter, id, departure, parted, replacements, sending })
     }
 
-    /// The next copy that is to be made, the adapter of which is taken in hand, and for whom.
-    fn next_copy(&mut self) -> Option<(CopyJob<Packet>, PoolArc<Adapter>, Option<PoolArc<Reader>>)> {
+    /// The next copy that is to be made; its adapter is taken in hand.
+    fn next_copy(&mut self) -> Option<Copying> {
         let job = self.table.next_job()?;
         let (CopyJob::Spill(Spilling(pin), _) | CopyJob::Promote(Promotion(pin), _)) = &job;
         let (place, reader) = (pin.adapter, pin.reader());
         let adapter = self.take_in_hand(place)?;
-        Some((job, adapter, self.table.tally().reader(reader).cloned()))
+        Some(Copying { job, adapter, reader: self.table.tally().reader(reader).cloned() })
     }
 
     /// The next reader that has a READ and may have something to get.
@@ -133,7 +141,7 @@ impl Leases {
     /// Makes the next copy; false where there is none to make.
     #[inline(never)]
     fn copy_one(&self, level: Level, allowance: &mut Allowance, done: &mut Completions) -> bool {
-        let Some((job, adapter, reader)) = self.with(Inner::next_copy).flatten() else { return false };
+        let Some(Copying { job, adapter, reader }) = self.with(Inner::next_copy).flatten() else { return false };
         let (CopyJob::Spill(_, packet) | CopyJob::Promote(_, packet)) = &job;
         allowance.use_up(packet.nbl().frames().map(|frame| frame.len()).sum());
         match job {

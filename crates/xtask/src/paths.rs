@@ -56,6 +56,18 @@ pub fn is_fresh(output: &Path, inputs: &[PathBuf]) -> Result<bool> {
     Ok(true)
 }
 
+/// As [`files_in`], and those in the folders below.
+pub fn files_below(folder: &Path, extension: &str) -> Result<Vec<PathBuf>> {
+    let mut files = files_in(folder, extension)?;
+    for entry in fs::read_dir(folder).with_context(|| format!("list {}", folder.display()))? {
+        let path = entry?.path();
+        if path.is_dir() {
+            files.extend(files_below(&path, extension)?);
+        }
+    }
+    Ok(files)
+}
+
 /// The files directly in `folder` that end in `.extension`, in order of name.
 pub fn files_in(folder: &Path, extension: &str) -> Result<Vec<PathBuf>> {
     let entries = fs::read_dir(folder).with_context(|| format!("list {}", folder.display()))?;

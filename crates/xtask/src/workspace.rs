@@ -35,9 +35,9 @@ pub fn prepare_changed(file: &str, content: &str) -> Result<PathBuf> {
     let workspace = paths::cross_target().join(CHANGED);
     let (sources, copies) = (paths::root().join("src"), workspace.join("src"));
     ensure!(sources.join(file).exists(), "src/ has no {file}");
-    for source in paths::files_in(&sources, "rs")? {
-        let name = source.file_name().unwrap_or_default();
-        let content = if name == file { content.into() } else { fs::read(&source)? };
+    for source in paths::files_below(&sources, "rs")? {
+        let name = source.strip_prefix(&sources)?;
+        let content = if name == Path::new(file) { content.into() } else { fs::read(&source)? };
         write_if_changed(&copies.join(name), content)?;
     }
     let mut manifest = manifest()?;
