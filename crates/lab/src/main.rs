@@ -18,6 +18,7 @@ use nblease_lab::{
     lab::{Lab, LabConfig},
     ndis::Inf,
     scenario::{
+        any::{self, Any},
         capture::As,
         hold,
         lifecycle::{self, Lifecycle},
@@ -39,6 +40,8 @@ struct Cli {
 enum Command {
     /// Load, attach, traffic, OIDs, events, pause, restart, detach, unload.
     Lifecycle(LifecycleArgs),
+    /// Host any filter: its life, then a capture both ways where one is given, and what the rules say.
+    Run(AnyArgs),
     /// Put each frame of captures through the driver both ways, and compare.
     Replay(ReplayArgs),
     /// Put the driver through readers that hold frames, and account for each frame.
@@ -69,6 +72,30 @@ struct LifecycleArgs {
     /// Then one more run for each call that may fail, in which it does.
     #[arg(long)]
     faults: bool,
+}
+
+#[derive(Args)]
+struct AnyArgs {
+    /// A driver; several make a stack, the lowest first.
+    #[arg(long = "sys", required = true)]
+    sys: Vec<PathBuf>,
+    #[command(flatten)]
+    run: RunArgs,
+    /// A capture (pcap or pcapng) of Ethernet, of which each frame goes down and up.
+    #[arg(long)]
+    replay: Option<PathBuf>,
+    /// Lists of packets between pauses.
+    #[arg(long, default_value_t = 20)]
+    rounds: usize,
+    /// Real threads and time instead of one thread and virtual time.
+    #[arg(long)]
+    real: bool,
+    /// The drivers pass everything on: what goes in has to come out.
+    #[arg(long)]
+    transparent: bool,
+    /// Print the report as JSON, that of a violation too.
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(Args)]
@@ -160,6 +187,7 @@ fn main() -> ExitCode {
 fn run(command: Command) -> Result<()> {
     match command {
         Command::Lifecycle(args) => lives(&args),
+        Command::Run(args) => any_filter(&args),
         Command::Replay(args) => replays(&args),
         Command::Hold(args) => holds(&args),
         Command::Live(args) => live(&args),
@@ -220,6 +248,26 @@ impl Lives {
         }
         Ok(calls)
     }
+}
+
+fn any_filter(args: &AnyArgs) -> Result<()> {
+    let mode = if args.real { Mode::Real } else { Mode::Virtual };
+    let life = Lifecycle { drivers: args.sys.clone(), rounds: args.rounds, transparent: args.transparent };
+    let replay = args.replay.as_ref().map(|path| capture::frames(path)).transpose()?.unwrap_or_default();
+    let mut config = args.run.config(mode, args.run.seed)?;
+    if args.json {
+        config.report.get_or_insert_with(|| PathBuf::from("/dev/stdout"));
+    }
+    let report = any::run(&config, &Any { life, replay })?;
+    if args.json {
+        println!("{}", serde_json::to_string(&report)?);
+        return Ok(());
+    }
+    for driver in report.drivers.iter().filter(|driver| !driver.lacking.is_empty()) {
+        println!("{} imports and did not call: {}", driver.name, driver.lacking.join(", "));
+    }
+    println!("run: ok frames={} violations=0 rules_evaluated={}", report.frames, report.rules_evaluated());
+    Ok(())
 }
 
 fn replays(args: &ReplayArgs) -> Result<()> {

@@ -1,11 +1,12 @@
 //! `cargo xtask build-c`: the small filters in C that the lab is tested with.
 //!
 //! Each `tests/filters/NAME.c` is a driver of its own, and each `tests/filters/breakers/NAME.c` is two: `NAME.broken`,
-//! which breaks a rule, and `NAME.sound`, which does the same work as the rule wants it. They are compiled against
+//! which breaks a rule, and `NAME.sound`, which does the same work as the rule wants it. Each `tests/filters/wdm/NAME.c` is
+//! a filter of the kind that others write, with a WDM device and what the WDK's headers have inline. They are compiled against
 //! declarations made from the ABI facts and share no binding with the driver or the lab.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::Result;
@@ -30,7 +31,11 @@ pub fn all() -> Result<()> {
     for place in [&folder.join("include"), &breakers] {
         shared.extend(paths::files_in(place, "h")?);
     }
+    let wdm = folder.join("wdm");
+    shared.extend(paths::files_in(&wdm, "h")?);
+    let wdm_library = import_library(&wdm.join("ntoskrnl.def"))?;
     shared.extend(libraries());
+    shared.push(wdm_library);
 
     let mut jobs = Vec::new();
     for source in paths::files_in(&folder, "c")? {
@@ -39,6 +44,9 @@ pub fn all() -> Result<()> {
     for source in paths::files_in(&breakers, "c")? {
         jobs.push(Job::new(source.clone(), "broken.sys", &["-DBROKEN=1"]));
         jobs.push(Job::new(source, "sound.sys", &["-DBROKEN=0"]));
+    }
+    for source in paths::files_in(&wdm, "c")? {
+        jobs.push(Job::new(source, "sys", &[]));
     }
     let mut made = 0;
     for job in jobs {
@@ -61,6 +69,23 @@ pub fn output() -> PathBuf {
 
 fn libraries() -> [PathBuf; 3] {
     ["ntoskrnl.lib", "ndis.lib", "WdfLdr.lib"].map(|name| wdk::library_folder(Arch::X64).join(name))
+}
+
+/// Where the library of what the WDM filters import besides lies.
+fn wdm_library() -> PathBuf {
+    output().join("wdm.lib")
+}
+
+/// Makes that library of a list of names.
+fn import_library(definition: &Path) -> Result<PathBuf> {
+    let library = wdm_library();
+    if !paths::is_fresh(&library, &[definition.to_owned()])? {
+        paths::create_parent(&library)?;
+        let mut dlltool = Command::new("llvm-dlltool-19");
+        dlltool.args(["-m", Arch::X64.dlltool_machine(), "-d"]).arg(definition).arg("-l").arg(&library);
+        run(&mut dlltool)?;
+    }
+    Ok(library)
 }
 
 /// A driver to build.
@@ -90,7 +115,7 @@ impl Job {
         link.args(["/driver", "/subsystem:native", "/entry:DriverEntry", "/nodefaultlib"]);
         link.args(["/dynamicbase", "/nxcompat", "/debug", "/pdbaltpath:%_PDB%"]);
         link.arg(format!("/map:{}", self.image.with_extension("map").display()));
-        link.arg(format!("/out:{}", self.image.display())).arg(&object).args(libraries());
+        link.arg(format!("/out:{}", self.image.display())).arg(&object).args(libraries()).arg(wdm_library());
         run(&mut link)?;
         fs::remove_file(object)?;
         Ok(())

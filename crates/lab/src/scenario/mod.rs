@@ -1,5 +1,6 @@
 //! What a lab is put through: each scenario drives adapters, and the rules judge.
 
+pub mod any;
 pub mod capture;
 pub mod hold;
 pub mod lifecycle;

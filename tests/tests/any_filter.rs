@@ -1,0 +1,274 @@
+//! Filters as others write them: WDM devices, what the WDK's headers have inline, what filters in the field import. The
+//! filters are `tests/filters/wdm/*.c`; what they check they check themselves, in the lab's kernel.
+
+use std::process::Command;
+
+use nblease_lab::{
+    clock::Mode,
+    io::{Completion, Handle, NtStatus, Process},
+    judge::EXIT_VIOLATION,
+    kernel::kernel,
+    lab::{Lab, LabConfig},
+    ndis::AdapterConfig,
+    registry::Value,
+};
+use nblease_tests::{built, frame_bytes, program, receive_of, send_of};
+
+const SUCCESS: u32 = 0;
+const NO_MORE_ENTRIES: u32 = 0x8000_001a;
+const CANCELLED: u32 = 0xc000_0120;
+const DEVICE_BUSY: u32 = 0x8000_0011;
+
+/// `CTL_CODE` of the filters' device type.
+fn code(function: u32, method: u32) -> u32 {
+    0x12 << 16 | function << 2 | method
+}
+
+/// A filter in a lab with an adapter that runs, and a program that has its device open.
+struct Rig {
+    lab: Lab,
+    process: Process,
+    handle: Handle,
+}
+
+impl Rig {
+    fn start(filter: &str, mode: Mode) -> Self {
+        let lab = Lab::new(LabConfig { mode, ..LabConfig::default() });
+        kernel().registry.set("Depth", Value::Dword(17));
+        kernel().registry.set("Name", Value::String("name".to_owned()));
+        let driver = lab.run(&built(&format!("filters/{filter}.sys"))).expect("it starts");
+        if filter != "wrong" {
+            assert_eq!(kernel().driver(driver).expect("loaded").lacking, Vec::<String>::new());
+        }
+        let adapter = lab.adapter(AdapterConfig::default());
+        kernel().sched.pump();
+        assert!(adapter.is_running());
+        adapter.send(&[send_of(frame_bytes(60, 1))], 0);
+        adapter.receive(&[receive_of(frame_bytes(60, 2))], 0);
+        kernel().sched.pump();
+        let process = lab.process("program.exe");
+        let handle = process.open(&format!(r"\\.\{filter}")).expect("the device opens");
+        Self { lab, process, handle }
+    }
+
+    fn call(&self, code: u32, input: &[u8], room: usize) -> Completion {
+        self.handle.ioctl(code, input, room).wait()
+    }
+
+    /// Runs each of the filter's checks: how many there are.
+    fn run_checks(&self, filter: &str) -> u32 {
+        for number in 0.. {
+            let result = self.call(code(number, 0), &[], 4);
+            if result.status == NO_MORE_ENTRIES {
+                return number;
+            }
+            assert_eq!(result.status, SUCCESS);
+            let line = u32::from_le_bytes(result.data[..4].try_into().expect("four bytes"));
+            assert_eq!(line, 0, "tests/filters/wdm/{filter}.c:{line}: check {number} does not hold");
+        }
+        unreachable!("the checks end")
+    }
+
+    fn finish(self) {
+        self.handle.close();
+        drop(self.process);
+        let verdict = self.lab.finish();
+        assert!(verdict.violations.is_empty(), "{:?}", verdict.violations);
+    }
+}
+
+/// Runs a filter's checks on the virtual clock and on the real one.
+fn checks_hold(filter: &str, count: u32) {
+    for mode in [Mode::Virtual, Mode::Real] {
+        let rig = Rig::start(filter, mode);
+        assert_eq!(rig.run_checks(filter), count);
+        rig.finish();
+    }
+}
+
+#[test]
+fn what_headers_read_of_the_processor_is_there() {
+    checks_hold("processor", 5);
+}
+
+#[test]
+fn what_filters_import_of_the_kernel_is_there() {
+    checks_hold("kernel", 11);
+}
+
+#[test]
+fn a_device_by_ndis_and_its_services_are_there() {
+    checks_hold("ndis_device", 4);
+}
+
+#[test]
+fn calls_of_each_method_reach_a_wdm_driver() {
+    let rig = Rig::start("queue_device", Mode::Virtual);
+    let whose = rig.call(code(0, 0), &41_u32.to_le_bytes(), 12);
+    let word = |at: usize| u32::from_le_bytes(whose.data[at..at + 4].try_into().expect("four bytes"));
+    assert_eq!((whose.status, whose.information, word(8)), (SUCCESS, 12, 42));
+    assert!(word(0) != 0 && word(0) == word(4), "the dispatch routine runs in the caller's context");
+    let second = rig.lab.process("other.exe");
+    let other = second.open(r"\\.\queue_device").expect("a second program opens it");
+    assert_ne!(other.ioctl(code(0, 0), &[], 12).wait().data[..4], whose.data[..4]);
+    assert_eq!(rig.call(code(1, 1), &[], 5000).status, SUCCESS);
+    let filled = rig.call(code(2, 2), &[7], 5000);
+    assert_eq!((filled.information, filled.data), (5000, vec![7; 5000]));
+    assert_eq!(rig.call(code(4, 0), &[], 0).status, SUCCESS, "by a work item");
+    other.close();
+    rig.finish();
+}
+
+#[test]
+fn a_device_opens_to_whom_its_descriptor_says() {
+    let rig = Rig::start("queue_device", Mode::Virtual);
+    let denied = Process::new("guest.exe", false).open(r"\\.\queue_device").err();
+    assert_eq!(denied, Some(NtStatus(0xc000_0022)));
+    rig.finish();
+}
+
+#[test]
+fn a_cancel_safe_queue_gives_each_read_to_one() {
+    for mode in [Mode::Virtual, Mode::Real] {
+        let rig = Rig::start("queue_device", mode);
+        assert_eq!(rig.handle.write(b"early").wait().status, DEVICE_BUSY);
+        let reads: Vec<_> = (0..4).map(|_| rig.handle.read(16)).collect();
+        assert_eq!(rig.handle.under_way(), 4);
+        reads[1].cancel();
+        assert_eq!(reads[1].wait().status, CANCELLED);
+        assert_eq!(rig.handle.write(b"first").wait().information, 5);
+        assert_eq!(rig.handle.write(b"second").wait().information, 6);
+        let got = |at: usize| (reads[at].wait().status, reads[at].wait().data);
+        assert_eq!(got(0), (SUCCESS, b"first".to_vec()));
+        assert_eq!(got(2), (SUCCESS, b"second".to_vec()));
+        assert!(reads[3].try_result().is_none());
+        let kept = rig.handle.ioctl(code(3, 0), &[], 0);
+        kept.cancel();
+        assert_eq!(kept.wait().status, CANCELLED, "a cancel routine of its own");
+        rig.handle.close();
+        assert_eq!(reads[3].wait().status, CANCELLED, "by the cleanup of its file");
+        rig.finish();
+    }
+}
+
+#[test]
+fn a_program_that_dies_leaves_nothing() {
+    let rig = Rig::start("queue_device", Mode::Virtual);
+    let process = rig.lab.process("short-lived.exe");
+    let handle = process.open(r"\\.\queue_device").expect("it opens");
+    let reads: Vec<_> = (0..3).map(|_| handle.read(64)).collect();
+    let kept = handle.ioctl(code(3, 0), &[], 0);
+    process.kill();
+    assert!(reads.iter().all(|read| read.wait().status == CANCELLED) && kept.wait().status == CANCELLED);
+    rig.finish();
+}
+
+/// Runs `body`, which is to end by a violation, in a process of its own: what it said.
+fn said_by(case: &str, body: impl FnOnce()) -> String {
+    const CHILD: &str = "NBLEASE_ANY_FILTER";
+    match std::env::var(CHILD) {
+        Ok(chosen) if chosen == case => {
+            body();
+            std::process::exit(0);
+        }
+        Ok(_) => return String::new(),
+        Err(_) => {}
+    }
+    let this = std::env::current_exe().expect("the path of the tests");
+    let test = std::thread::current().name().expect("a test's name").to_owned();
+    let output = Command::new(this).args(["--exact", &test, "--nocapture"]).env(CHILD, case).output();
+    let output = output.expect("a process");
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(EXIT_VIOLATION), "{case}: {:?}\n{said}", output.status);
+    said
+}
+
+/// Whether a report begins with a rule, and says these words.
+fn assert_said(case: &str, said: &str, expected: &[&str]) {
+    if said.is_empty() {
+        return;
+    }
+    for words in expected {
+        assert!(said.contains(words), "{case}: expected {words}\n{said}");
+    }
+}
+
+#[test]
+fn what_a_driver_does_wrong_is_said_by_name() {
+    let cases: [(&str, &[&str]); 11] = [
+        ("fails_fast", &["BUGCHECK: fast fail 0x3 (CORRUPT_LIST_ENTRY) at wrong.sys+"]),
+        ("calls_what_is_lacking", &["BUGCHECK: ntoskrnl.exe!KeDoTheImpossible was called from wrong.sys+"]),
+        ("stops_interrupts", &["BUGCHECK: general protection fault: the lab has no privileged instruction Cli"]),
+        ("reads_an_msr", &["BUGCHECK: general protection fault: the lab has no privileged instruction Rdmsr"]),
+        ("waits_at_dispatch", &["V38: KeWaitForSingleObject waits at IRQL 2"]),
+        ("returns_at_dispatch", &["V09: DispatchDeviceControl was entered at IRQL 0 and returned at 2"]),
+        ("lowers_with_a_lock", &["V39: IRQL lowered to 0 with spin locks held"]),
+        ("takes_a_fast_mutex_twice", &["V39: ExAcquireFastMutex: the thread holds the mutex"]),
+        ("frees_a_resource", &["V36: freed memory with the ERESOURCE"]),
+        ("leaves_a_handle", &["V06: wrong.sys was unloaded and left open: handle"]),
+        ("takes_executable_pool", &["V37: ExAllocatePoolWithTag of executable pool"]),
+    ];
+    for (number, (case, expected)) in (0..).zip(cases) {
+        let said = said_by(case, || {
+            let rig = Rig::start("wrong", Mode::Virtual);
+            rig.call(code(number, 0), &[], 4);
+            rig.finish();
+        });
+        assert_said(case, &said, expected);
+    }
+}
+
+#[test]
+fn what_a_driver_does_wrong_with_an_irp_is_said() {
+    let cases: [(&str, &[&str]); 8] = [
+        ("completed twice", &["V43: IofCompleteRequest of what is no IRP of the driver's"]),
+        ("pended unsaid", &["V43: IRP", "did not mark it pending and returned PENDING"]),
+        ("forgotten", &["V43: IRP", "returned SUCCESS and did not complete it"]),
+        ("marked and not pended", &["V43: IRP", "marked it pending and returned SUCCESS"]),
+        ("another status", &["V43: IRP", "completed with CANCELLED, and its dispatch routine returned SUCCESS"]),
+        ("read after completion", &["V16: read of", "its request was completed"]),
+        ("with a cancel routine", &["V44: IRP", "completed with its cancel routine set"]),
+        ("more than there is", &["V46: IRP", "completed with Information 9, more than its 8 bytes"]),
+    ];
+    for (len, (case, expected)) in (1..).zip(cases) {
+        let said = said_by(case, || {
+            Rig::start("wrong", Mode::Virtual).handle.read(len).wait();
+        });
+        assert_said(case, &said, expected);
+    }
+}
+
+/// `nblease-lab` with arguments: how it ended, and what it said.
+fn lab(arguments: &[&str]) -> (Option<i32>, String) {
+    let output = Command::new(program("nblease-lab")).args(arguments).output().expect("the lab runs");
+    let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+    (output.status.code(), said.into_owned())
+}
+
+#[test]
+fn the_lab_runs_any_filter_and_reports() {
+    let sys = |name: &str| built(name).display().to_string();
+    for filter in ["filters/queue_device.sys", "filters/ndis_device.sys", "filters/passthru.sys", "nblease.sys"] {
+        let (code, said) = lab(&["run", "--sys", &sys(filter)]);
+        assert_eq!(code, Some(0), "{filter}\n{said}");
+        assert!(said.contains("run: ok"), "{filter}\n{said}");
+    }
+    let capture = concat!(env!("CARGO_MANIFEST_DIR"), "/captures/own.pcapng");
+    let (code, said) = lab(&["run", "--sys", &sys("filters/lacking.sys"), "--replay", capture, "--json"]);
+    assert_eq!(code, Some(0), "{said}");
+    let json = said.lines().find(|line| line.starts_with('{')).expect("a report in JSON");
+    let report: serde_json::Value = serde_json::from_str(json).expect("JSON");
+    let lacking = report["drivers"][0]["lacking"].as_array().expect("a list");
+    assert_eq!(lacking, &["ntoskrnl.exe!IoDoTheImpossible"], "{report}");
+    assert!(report["frames"].as_u64().is_some_and(|frames| frames > 0), "{report}");
+}
+
+#[test]
+fn ours_stands_above_and_below_another() {
+    let sys = |name: &str| built(name).display().to_string();
+    let (ours, other) = (sys("nblease.sys"), sys("filters/queue_device.sys"));
+    for stack in [[&ours, &other], [&other, &ours]] {
+        let (code, said) = lab(&["run", "--sys", stack[0], "--sys", stack[1], "--transparent"]);
+        assert_eq!(code, Some(0), "{stack:?}\n{said}");
+    }
+}
