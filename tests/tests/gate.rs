@@ -1,61 +1,16 @@
 //! GATE: originals wait for verdicts and go on, end, or are replaced; deadlines, policies and tickets.
 
-use std::sync::{Arc, Mutex};
-
 use nblease_abi::{
     NtStatus,
     configure::{Configure, POLICY_DROP, POLICY_PASS, POLICY_PROMOTE},
     verdict::{VERDICT_DROP, VERDICT_PASS, VERDICT_REPLACE, VerdictEntry},
 };
-use nblease_lab::{
-    io::Pending,
-    ndis::{
-        Adapter,
-        frame::{Frame, SendNbl},
-    },
+use nblease_lab::ndis::frame::{Frame, SendNbl};
+use nblease_tests::{
+    Program, READ, Rig, frame_bytes,
+    gates::{MS, Out, asked_by, originals},
+    receive_of, send_of,
 };
-use nblease_tests::{Program, READ, Rig, asked, frame_bytes, receive_of, send_of};
-
-const MS: u64 = 1_000_000;
-
-/// What came out at an adapter's ends: the frames, and whether each is in the packet that was handed in.
-#[derive(Default)]
-struct Out {
-    down: Mutex<Vec<(Vec<u8>, bool)>>,
-    up: Mutex<Vec<(Vec<u8>, bool)>>,
-}
-
-impl Out {
-    fn watch(adapter: &Adapter) -> Arc<Self> {
-        let out = Arc::new(Self::default());
-        let (down, up) = (out.clone(), out.clone());
-        let seen = |frames: &[nblease_lab::ndis::Arrived]| {
-            frames.iter().map(|frame| (frame.on_the_wire(), !frame.filters_own)).collect::<Vec<_>>()
-        };
-        adapter.on_sent(Arc::new(move |frames| down.down.lock().unwrap().extend(seen(&frames))));
-        adapter.on_received(Arc::new(move |frames| up.up.lock().unwrap().extend(seen(&frames))));
-        out
-    }
-
-    fn take_down(&self) -> Vec<(Vec<u8>, bool)> {
-        std::mem::take(&mut *self.down.lock().unwrap())
-    }
-
-    fn take_up(&self) -> Vec<(Vec<u8>, bool)> {
-        std::mem::take(&mut *self.up.lock().unwrap())
-    }
-}
-
-/// What a completed read of a GATE asks.
-fn questions(read: &Pending) -> Vec<(u64, Vec<u8>)> {
-    let completion = read.try_result().expect("completed");
-    assert_eq!(completion.status, 0);
-    asked(&completion.data[..completion.information])
-}
-
-fn originals(frames: &[Vec<u8>]) -> Vec<(Vec<u8>, bool)> {
-    frames.iter().map(|bytes| (bytes.clone(), true)).collect()
-}
 
 #[test]
 fn what_passes_goes_on_as_the_original_in_both_directions() {
@@ -69,12 +24,12 @@ fn what_passes_goes_on_as_the_original_in_both_directions() {
     rig.kernel.sched.pump();
     assert_eq!(out.take_down(), [], "it waits");
     assert_eq!(program.leases().originals, 1);
-    let mut tickets = questions(&read);
+    let mut tickets = asked_by(&read);
     let read = program.handle.read(READ);
     adapter.receive(&[receive_of(received.clone())], 0);
     rig.kernel.sched.pump();
     assert_eq!(out.take_up(), []);
-    tickets.extend(questions(&read));
+    tickets.extend(asked_by(&read));
     assert_eq!(tickets.iter().map(|(_, bytes)| bytes.clone()).collect::<Vec<_>>(), [sent.clone(), received.clone()]);
 
     let pass = |ticket| VerdictEntry::plain(ticket, VERDICT_PASS);
@@ -103,7 +58,7 @@ fn verdicts_of_one_send_may_differ() {
     let read = program.handle.read(READ);
     adapter.send(&[SendNbl::new(frames.iter().map(|bytes| Frame::new(bytes.clone())))], 0);
     rig.kernel.sched.pump();
-    let tickets = questions(&read);
+    let tickets = asked_by(&read);
     assert_eq!(tickets.len(), 4);
     let other = frame_bytes(70, 0xAA);
     let entries = [
@@ -136,7 +91,7 @@ fn a_reader_that_does_not_answer_costs_one_budget() {
             adapter.send(&[send_of(bytes.clone())], 0);
         }
         rig.kernel.sched.pump();
-        let tickets = questions(&read);
+        let tickets = asked_by(&read);
         assert_eq!(out.take_down(), []);
         rig.kernel.sched.advance(100 * MS);
         assert_eq!(out.take_down(), if passes { originals(&frames[..5]) } else { vec![] });
@@ -167,7 +122,7 @@ fn promoted_copies_go_on_when_they_are_answered() {
     adapter.send(&[send_of(sent.clone())], 0);
     adapter.receive(&[receive_of(received.clone())], 0);
     rig.kernel.sched.pump();
-    let tickets: Vec<_> = reads.iter().flat_map(questions).collect();
+    let tickets: Vec<_> = reads.iter().flat_map(asked_by).collect();
     assert_eq!(tickets.len(), 2);
     rig.kernel.sched.advance(60 * MS);
     assert_eq!((program.leases().originals, program.leases().leases), (0, 2));
