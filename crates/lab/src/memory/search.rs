@@ -14,10 +14,10 @@ const MIN_DISTINCT: usize = 5;
 
 static ZEROS: [u8; PAGE] = [0; PAGE];
 
-/// The words of a payload, to be looked up by value.
+/// The words of payloads, to be looked up by value.
 struct Needle<'a> {
-    bytes: &'a [u8],
-    words: BTreeMap<u64, Vec<usize>>,
+    /// By word: the payloads that it is in, and where.
+    words: BTreeMap<u64, Vec<(&'a [u8], usize)>>,
     /// A bit for the hash of each word: most of the memory is passed over by a look at it.
     hashes: Vec<bool>,
 }
@@ -27,19 +27,25 @@ fn hash(word: u64) -> usize {
 }
 
 impl<'a> Needle<'a> {
-    fn new(bytes: &'a [u8]) -> Self {
-        let mut words: BTreeMap<u64, Vec<usize>> = BTreeMap::new();
+    fn new(payloads: impl IntoIterator<Item = &'a [u8]>) -> Self {
+        let mut words: BTreeMap<u64, Vec<(&[u8], usize)>> = BTreeMap::new();
         let mut hashes = vec![false; 1 << 16];
-        for (at, word) in bytes.windows(WORD).enumerate() {
+        let all = payloads.into_iter().flat_map(|bytes| bytes.windows(WORD).enumerate().map(move |word| (bytes, word)));
+        for (bytes, (at, word)) in all {
+            // No window around a word in the midst of padding is evidence.
+            let around = at.saturating_sub(WINDOW - WORD)..(at + WINDOW).min(bytes.len());
+            if distinct(&bytes[around]) < MIN_DISTINCT {
+                continue;
+            }
             if let Ok(word) = word.try_into().map(u64::from_ne_bytes) {
-                words.entry(word).or_default().push(at);
+                words.entry(word).or_default().push((bytes, at));
                 hashes[hash(word)] = true;
             }
         }
-        Self { bytes, words, hashes }
+        Self { words, hashes }
     }
 
-    /// The offset in `memory` of a window of the payload. `memory` starts aligned.
+    /// The offset in `memory` of a window of a payload. `memory` starts aligned.
     fn find_in(&self, memory: &[u8]) -> Option<usize> {
         // Most of a large buffer was never used: pages of zeros are passed over, but for their borders.
         let pages = memory.chunks(PAGE).enumerate().filter(|(_, page)| **page != ZEROS[..page.len()]);
@@ -58,7 +64,7 @@ impl<'a> Needle<'a> {
             // A window around a word of zeros between such words is of zeros.
             if before | word | after != 0 && self.hashes[hash(word)] {
                 let mut starts = self.words.get(&word).into_iter().flatten();
-                let found = starts.find_map(|start| self.window_around(memory, index * WORD, *start));
+                let found = starts.find_map(|(bytes, start)| window_around(memory, index * WORD, bytes, *start));
                 if found.is_some() {
                     return found;
                 }
@@ -67,16 +73,16 @@ impl<'a> Needle<'a> {
         }
         None
     }
+}
 
-    /// The memory at `at` equals the payload at `start` for a word; whether it does so for a window around it.
-    fn window_around(&self, memory: &[u8], at: usize, start: usize) -> Option<usize> {
-        let before = memory[..at].iter().rev().zip(self.bytes[..start].iter().rev());
-        let before = before.take(WINDOW - WORD).take_while(|(a, b)| a == b).count();
-        let after = memory[at + WORD..].iter().zip(&self.bytes[start + WORD..]);
-        let after = after.take(WINDOW - WORD).take_while(|(a, b)| a == b).count();
-        let found = &memory[at - before..at + WORD + after];
-        (found.len() >= WINDOW && distinct(found) >= MIN_DISTINCT).then_some(at - before)
-    }
+/// The memory at `at` equals the payload at `start` for a word; whether it does so for a window around it.
+fn window_around(memory: &[u8], at: usize, payload: &[u8], start: usize) -> Option<usize> {
+    let before = memory[..at].iter().rev().zip(payload[..start].iter().rev());
+    let before = before.take(WINDOW - WORD).take_while(|(a, b)| a == b).count();
+    let after = memory[at + WORD..].iter().zip(&payload[start + WORD..]);
+    let after = after.take(WINDOW - WORD).take_while(|(a, b)| a == b).count();
+    let found = &memory[at - before..at + WORD + after];
+    (found.len() >= WINDOW && distinct(found) >= MIN_DISTINCT).then_some(at - before)
 }
 
 fn distinct(bytes: &[u8]) -> usize {
@@ -85,12 +91,12 @@ fn distinct(bytes: &[u8]) -> usize {
 }
 
 impl Memory {
-    /// Where in a driver's own memory (its pool and its writable sections) 16 bytes in a row of `needle` lie.
+    /// Where in a driver's own memory (its pool and its writable sections) 16 bytes in a row of one of these payloads lie.
     ///
     /// Spans are not the driver's own: a read buffer is expected to hold what was delivered. Windows of fewer than five
     /// distinct bytes do not count. No driver code may be running.
-    pub fn find_in_driver(&self, needle: &[u8], driver: DriverId) -> Option<String> {
-        let needle = Needle::new(needle);
+    pub fn find_in_driver<'a>(&self, payloads: impl IntoIterator<Item = &'a [u8]>, driver: DriverId) -> Option<String> {
+        let needle = Needle::new(payloads);
         let pool = self.pool.live(driver).into_iter().map(|a| (a.start, a.len));
         let sections = kernel().driver(driver).into_iter().flat_map(|info| {
             let writable = info.sections.iter().filter(|section| section.writable && !section.discardable);
@@ -117,9 +123,9 @@ mod tests {
             for at in 0..24 {
                 let mut memory = vec![0xff; 64];
                 memory[at..at + WINDOW].copy_from_slice(&payload[from..from + WINDOW]);
-                assert_eq!(Needle::new(&payload).find_in(&memory), Some(at), "from {from}");
+                assert_eq!(Needle::new([payload.as_slice()]).find_in(&memory), Some(at), "from {from}");
                 memory[at + WINDOW - 1] = 0xff;
-                let shorter = Needle::new(&payload).find_in(&memory);
+                let shorter = Needle::new([payload.as_slice()]).find_in(&memory);
                 assert_eq!(shorter, None, "15 bytes are no window, from {from} at {at}");
             }
         }
@@ -132,7 +138,7 @@ mod tests {
             for at in [PAGE - 12, PAGE - 8, PAGE - 4, 2 * PAGE - 12, 2 * PAGE - 8, 2 * PAGE - 4] {
                 let mut memory = vec![0; 3 * PAGE];
                 memory[at..at + WINDOW].copy_from_slice(&payload);
-                assert_eq!(Needle::new(&payload).find_in(&memory), Some(at));
+                assert_eq!(Needle::new([payload.as_slice()]).find_in(&memory), Some(at));
             }
         }
     }
@@ -140,6 +146,6 @@ mod tests {
     #[test]
     fn windows_of_few_values_do_not_count() {
         let payload = [0; 60];
-        assert_eq!(Needle::new(&payload).find_in(&[0; 4096]), None);
+        assert_eq!(Needle::new([payload.as_slice()]).find_in(&[0; 4096]), None);
     }
 }

@@ -177,10 +177,8 @@ fn loop_back(adapter: &Arc<Adapter>, ends: &Ends, capture: &mut Capture, wire: &
 }
 
 fn nothing_left_behind(driver: DriverId, frames: &[Vec<u8>]) -> Result<()> {
-    for frame in frames {
-        let found = kernel().memory.find_in_driver(frame, driver);
-        ensure!(found.is_none(), "a frame's payload lies in {}", found.unwrap_or_default());
-    }
+    let found = kernel().memory.find_in_driver(frames.iter().map(Vec::as_slice), driver);
+    ensure!(found.is_none(), "a frame's payload lies in {}", found.unwrap_or_default());
     Ok(())
 }
 
