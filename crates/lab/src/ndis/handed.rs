@@ -4,7 +4,8 @@
 //! `NdisFReturnNetBufferLists`, "Pausing a Filter Module".
 
 use nblease_ndis::sys::{
-    NDIS_STATUS_PAUSED, NDIS_STATUS_SEND_ABORTED, NDIS_STATUS_SUCCESS, TcpLargeSendNetBufferListInfo,
+    NDIS_STATUS_LOW_POWER_STATE, NDIS_STATUS_PAUSED, NDIS_STATUS_SEND_ABORTED, NDIS_STATUS_SUCCESS,
+    TcpLargeSendNetBufferListInfo,
 };
 
 use super::{
@@ -14,7 +15,7 @@ use super::{
     packet::{Order, Packet, Phase},
     raw::{self, Endless},
 };
-use crate::{clock::Mode, judge::rule, kernel::kernel, sync::lock};
+use crate::{judge::rule, kernel::kernel, sync::lock};
 
 /// Bytes of an Ethernet header with a VLAN tag.
 const ETHERNET_HEADER: u32 = 18;
@@ -76,7 +77,7 @@ impl Handed<'_> {
     fn may_originate(&self) -> bool {
         match self.module.state() {
             ModuleState::Running => true,
-            ModuleState::Pausing => kernel().clock.mode() == Mode::Real,
+            ModuleState::Pausing => kernel().has_processors(),
             _ => false,
         }
     }
@@ -149,7 +150,13 @@ impl Handed<'_> {
             });
         }
         if self.is_above_mtu() {
-            let usual = [NDIS_STATUS_SUCCESS, NDIS_STATUS_PAUSED, NDIS_STATUS_SEND_ABORTED].contains(&status);
+            let usual = [
+                NDIS_STATUS_SUCCESS,
+                NDIS_STATUS_PAUSED,
+                NDIS_STATUS_SEND_ABORTED,
+                NDIS_STATUS_LOW_POWER_STATE,
+            ]
+            .contains(&status);
             packet.check(rule::V26, usual, || {
                 format!("{} refused a frame above the MTU with {status:#x}", module.name())
             });

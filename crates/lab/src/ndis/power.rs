@@ -24,7 +24,7 @@ use super::{
     packet::{Packet, Phase},
     pnp,
 };
-use crate::{clock::Mode, judge::rule, kernel::kernel, sync::lock};
+use crate::{judge::rule, kernel::kernel, sync::lock};
 
 /// How a stack goes to low power.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -203,7 +203,7 @@ impl PowerEvent {
 pub(super) fn passed_on(module: &Module) {
     if must_be_empty(module) {
         module.low_power.store(true, Ordering::SeqCst);
-        if kernel().clock.mode() == Mode::Virtual {
+        if !kernel().has_processors() {
             judge_held(module, "passed NetEventSetPower on");
         }
     }
@@ -211,13 +211,13 @@ pub(super) fn passed_on(module: &Module) {
 
 /// A module's handler of a power event returned, after `took_ns` of its own.
 pub(super) fn handled(module: &Module, event: PowerEvent, took_ns: u64) {
-    let limit = if kernel().clock.mode() == Mode::Virtual { VIRTUAL_LIMIT_NS } else { REAL_LIMIT_NS };
+    let limit = if kernel().has_processors() { REAL_LIMIT_NS } else { VIRTUAL_LIMIT_NS };
     kernel().judge.check(rule::V04, took_ns <= limit, || {
         format!("{} waited for {} ms in a power event", module.name(), took_ns / 1_000_000)
     });
     if event == PowerEvent::Low && must_be_empty(module) {
         module.low_power.store(true, Ordering::SeqCst);
-        if kernel().clock.mode() == Mode::Real {
+        if kernel().has_processors() {
             kernel().sched.wait_until("copies under way", Some(GRACE_NS), &mut || held(module).is_empty());
         }
         judge_held(module, "returned from NetEventSetPower");

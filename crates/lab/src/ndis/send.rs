@@ -19,7 +19,6 @@ use super::{
     packet::{Packet, Phase},
 };
 use crate::{
-    clock::Mode,
     judge::rule,
     kernel::kernel,
     pe::exports::Export,
@@ -120,7 +119,7 @@ pub fn cancel(adapter: &Arc<Adapter>, from: Option<&Module>, id: PVOID) {
         format!("{} keeps sends that were cancelled: {}", module.name(), kept.join("; "))
     });
     // On other processors something else may end a send at the same time.
-    let strictly = kernel().clock.mode() == Mode::Virtual;
+    let strictly = !kernel().has_processors();
     for packet in before {
         let finished = packet.locked().finished;
         packet.check(rule::V20, finished == Some(NDIS_STATUS_SEND_ABORTED) || !strictly, || {
