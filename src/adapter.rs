@@ -16,7 +16,7 @@ use nblease_engine::{
     counters::AdapterCounters,
     lease::{AdapterId, ReaderId},
 };
-use nblease_ndis::pool::NblPool;
+use nblease_ndis::{offloads::Offloads, pool::NblPool};
 use nblease_wdf::{
     NtStatus,
     event::Event,
@@ -30,6 +30,8 @@ use crate::reader::Reader;
 pub struct Adapter {
     /// What LIST_ADAPTERS answers, but for the state.
     entry: SpinLock<AdapterEntry>,
+    /// What the card offers to do with sends now.
+    offloads: SpinLock<Offloads>,
     net_luid: u64,
     if_index: u32,
     state: AtomicU32,
@@ -71,11 +73,12 @@ pub struct Tap {
 
 impl Adapter {
     /// An adapter as it is described at attach, in the state named (`ADAPTER_STATE_*`), with the module's pool.
-    pub const fn new(entry: &AdapterEntry, state: u32, pool: NblPool, idle: Event) -> Self {
+    pub const fn new(entry: &AdapterEntry, state: u32, offloads: Offloads, pool: NblPool, idle: Event) -> Self {
         Self {
             net_luid: entry.net_luid,
             if_index: entry.if_index,
             entry: SpinLock::new(*entry),
+            offloads: SpinLock::new(offloads),
             state: AtomicU32::new(state),
             watched: AtomicBool::new(false),
             taps: RwSpinLock::new(Vec::new()),
@@ -212,6 +215,16 @@ impl Adapter {
     /// Changes what is known about the link. Up to DISPATCH_LEVEL.
     pub fn update(&self, change: impl FnOnce(&mut AdapterEntry)) {
         change(&mut self.entry.lock());
+    }
+
+    /// What the card offers to do with sends now. Up to DISPATCH_LEVEL.
+    pub fn offloads(&self) -> Offloads {
+        *self.offloads.lock()
+    }
+
+    /// Says what it offers. Up to DISPATCH_LEVEL.
+    pub fn set_offloads(&self, offloads: Offloads) {
+        *self.offloads.lock() = offloads;
     }
 
     /// What LIST_ADAPTERS answers.

@@ -51,7 +51,8 @@ impl Filter for Module {
         let tag = NonZeroU32::new(Self::POOL_TAG).ok_or(Status::RESOURCES)?;
         let pool = NblPool::new(filter, tag)?;
         let idle = Event::try_new().map_err(|_| Status::RESOURCES)?;
-        let adapter = Adapter::new(&describe(parameters), ioctl::ADAPTER_STATE_PAUSED, pool, idle);
+        let adapter =
+            Adapter::new(&describe(parameters), ioctl::ADAPTER_STATE_PAUSED, parameters.offloads(), pool, idle);
         let adapter = PoolArc::try_new(adapter).map_err(|_| Status::RESOURCES)?;
         let mut registry = driver.registry.lock();
         registry.attach(&adapter).map_err(|_| Status::RESOURCES)?;
@@ -111,6 +112,9 @@ impl Filter for Module {
     fn status(&self, indication: &StatusIndication<'_>) {
         if let Some(link) = indication.link() {
             self.adapter.update(|entry| set_link(entry, link));
+        }
+        if let Some(offloads) = indication.offloads() {
+            self.adapter.set_offloads(offloads);
         }
     }
 

@@ -85,8 +85,9 @@ fn replace(
 }
 
 fn make(located: Located, adapter: &Adapter, bytes: &[u8], offload: Offload) -> Result<Packet, NtStatus> {
-    // What the card offers now is not known here, so nothing is asked of it.
-    if !located.promotable || offload != Offload::default() {
+    let asks = offload != Offload::default();
+    if !located.promotable || asks && (located.direction == Direction::In || !adapter.offloads().do_for(offload, bytes))
+    {
         return Err(NtStatus::NOT_SUPPORTED);
     }
     let frame = Frame { bytes, mtu: adapter.mtu() };

@@ -30,6 +30,7 @@ pub mod held;
 mod list;
 mod lso;
 pub mod mdl;
+pub mod offloads;
 mod oid;
 mod oob;
 pub mod own;

@@ -5,11 +5,13 @@
 use core::ptr::NonNull;
 use core::slice;
 
+use crate::offloads::Offloads;
 use crate::status::Status;
 use crate::sys::{
     NDIS_FILTER_ATTACH_PARAMETERS, NDIS_FILTER_RESTART_PARAMETERS, NDIS_LINK_STATE, NDIS_RESTART_ATTRIBUTES,
-    NDIS_RESTART_GENERAL_ATTRIBUTES, NDIS_STATUS_INDICATION, NDIS_STATUS_LINK_STATE, NET_LUID, NdisMedium802_3,
-    OID_GEN_MINIPORT_RESTART_ATTRIBUTES, UNICODE_STRING,
+    NDIS_RESTART_GENERAL_ATTRIBUTES, NDIS_STATUS_INDICATION, NDIS_STATUS_LINK_STATE,
+    NDIS_STATUS_TASK_OFFLOAD_CURRENT_CONFIG, NET_LUID, NdisMedium802_3, OID_GEN_MINIPORT_RESTART_ATTRIBUTES,
+    UNICODE_STRING,
 };
 
 /// What FilterAttach is told of the adapter (`NDIS_FILTER_ATTACH_PARAMETERS`).
@@ -64,6 +66,13 @@ impl<'call> AttachParameters<'call> {
         self.0.MiniportMediaType == NdisMedium802_3
     }
 
+    /// What the card offers to do with sends (`DefaultOffloadConfiguration`).
+    #[must_use]
+    pub fn offloads(&self) -> Offloads {
+        // SAFETY: `new`'s caller vouches for the structure, whose header says its length.
+        unsafe { Offloads::from_raw(self.0.DefaultOffloadConfiguration, usize::MAX) }
+    }
+
     /// The link as it is now.
     #[must_use]
     pub fn link(&self) -> LinkState {
@@ -86,7 +95,7 @@ pub struct StatusIndication<'call>(&'call NDIS_STATUS_INDICATION);
 impl<'call> StatusIndication<'call> {
     /// # Safety
     /// `raw` and its buffer are as NDIS passes them to FilterStatus, for `'call`.
-    pub(crate) unsafe fn new(raw: &'call NDIS_STATUS_INDICATION) -> Self {
+    pub unsafe fn new(raw: &'call NDIS_STATUS_INDICATION) -> Self {
         Self(raw)
     }
 
@@ -94,6 +103,17 @@ impl<'call> StatusIndication<'call> {
     #[must_use]
     pub fn code(&self) -> Status {
         Status::from_raw(self.0.StatusCode)
+    }
+
+    /// What the card offers to do with sends from now on, where that is what is indicated
+    /// (`NDIS_STATUS_TASK_OFFLOAD_CURRENT_CONFIG`).
+    #[must_use]
+    pub fn offloads(&self) -> Option<Offloads> {
+        if self.0.StatusCode != NDIS_STATUS_TASK_OFFLOAD_CURRENT_CONFIG {
+            return None;
+        }
+        // SAFETY: `new`'s caller vouches for the buffer and its length.
+        Some(unsafe { Offloads::from_raw(self.0.StatusBuffer.cast(), self.0.StatusBufferSize as usize) })
     }
 
     /// The new state of the link, where that is what is indicated (`NDIS_STATUS_LINK_STATE`).

@@ -5,7 +5,6 @@
 //! packet on two threads at a time: MDLs are mapped.
 
 use crate::assemble::assemble;
-use crate::chain::LentChain;
 use crate::held::{HeldRecv, HeldSend};
 use crate::oob::{self, Direction};
 use crate::own::{OwnError, OwnRecv, OwnSend};
@@ -36,13 +35,19 @@ impl HeldRecv {
     }
 }
 
-impl LentChain<'_> {
-    /// Copies one of the chain's packets, which is the only way to keep it.
+impl NblRef<'_> {
+    /// Copies a receive, which is the only way to keep one that is lent. `port` is that of its call.
     ///
     /// # Errors
     /// [`OwnError`]; the packet is as it was.
-    pub fn promote(&self, pool: &NblPool, packet: NblRef<'_>) -> Result<OwnRecv, OwnError> {
-        promote_receive(pool, packet, self.port())
+    pub fn promote_receive(&self, pool: &NblPool, port: NDIS_PORT_NUMBER) -> Result<OwnRecv, OwnError> {
+        promote_receive(pool, *self, port)
+    }
+
+    /// Whether a receive can be copied: it carries nothing out of band that a copy cannot.
+    #[must_use]
+    pub fn is_replaceable_receive(&self) -> bool {
+        oob::check(Direction::Receive, *self).is_ok()
     }
 }
 

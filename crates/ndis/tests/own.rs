@@ -119,7 +119,7 @@ fn a_lent_receive_is_kept_by_a_copy_alone() {
     let (first, _) = link(&mut packets);
     // SAFETY: the list is whole and this test's.
     let chain = unsafe { LentChain::from_raw(install(), first, PORT, NDIS_RECEIVE_FLAGS_RESOURCES) };
-    let copies: Vec<_> = chain.nbls().map(|nbl| chain.promote(&pool, nbl).unwrap()).collect();
+    let copies: Vec<_> = chain.nbls().map(|nbl| nbl.promote_receive(&pool, chain.port()).unwrap()).collect();
     drop(packets);
     assert_eq!(copies.iter().flat_map(|copy| bytes(copy.nbl())).collect::<Vec<_>>(), [b"one", b"two"]);
     assert!(copies.iter().all(|copy| (copy.port(), copy.flags()) == (PORT, 0)));

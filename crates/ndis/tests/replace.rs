@@ -6,7 +6,9 @@ mod stand_in;
 use std::num::NonZeroU32;
 use std::ptr::without_provenance_mut;
 
+use nblease_ndis::filter::StatusIndication;
 use nblease_ndis::held::Level;
+use nblease_ndis::offloads::Offloads;
 use nblease_ndis::own::{OwnError, OwnRecv, OwnSend};
 use nblease_ndis::packet::NblRef;
 use nblease_ndis::replace::{Frame, Offload};
@@ -254,4 +256,50 @@ fn each_allocation_of_a_replacement_may_fail() {
         assert!(!stop_failing());
         assert_eq!(live(), before);
     }
+}
+
+/// A configuration as NDIS tells it in a status indication, of which `len` bytes are said to be there.
+fn offered(change: impl FnOnce(&mut NDIS_OFFLOAD), len: usize) -> Offloads {
+    // SAFETY: a structure of integers, any of which may be 0.
+    let mut config: NDIS_OFFLOAD = unsafe { std::mem::zeroed() };
+    config.Header.Size = u16::try_from(size_of::<NDIS_OFFLOAD>()).unwrap();
+    change(&mut config);
+    // SAFETY: as above.
+    let mut status: NDIS_STATUS_INDICATION = unsafe { std::mem::zeroed() };
+    status.StatusCode = NDIS_STATUS_TASK_OFFLOAD_CURRENT_CONFIG;
+    status.StatusBuffer = (&raw mut config).cast();
+    status.StatusBufferSize = u32::try_from(len).unwrap();
+    // SAFETY: the buffer is there while it is looked at.
+    unsafe { StatusIndication::new(&status) }.offloads().unwrap()
+}
+
+#[test]
+fn a_card_does_what_its_configuration_says() {
+    let whole = size_of::<NDIS_OFFLOAD>();
+    let tcp_checksum = Offload { transport_checksum: true, ..Offload::default() };
+    let ip_checksum = Offload { ip_checksum: true, ..Offload::default() };
+    let segment = Offload { segment: NonZeroU32::new(100), ..Offload::default() };
+    let (tcp_v4, tcp_v6, udp_v4) = (frame(None, 4, TCP, 1000), frame(None, 6, TCP, 1000), frame(None, 4, UDP, 1000));
+    let none = offered(|_| (), whole);
+    assert!(none.do_for(Offload::default(), &tcp_v4));
+    assert!([tcp_checksum, ip_checksum, segment].iter().all(|&asked| !none.do_for(asked, &tcp_v4)));
+
+    let some = |config: &mut NDIS_OFFLOAD| {
+        config.Checksum.IPv4Transmit.set_TcpChecksum(1);
+        config.Checksum.IPv4Transmit.set_IpChecksum(1);
+        config.LsoV2.IPv6.MaxOffLoadSize = u32::try_from(tcp_v6.len()).unwrap();
+        config.LsoV2.IPv6.MinSegmentCount = 2;
+    };
+    let offers = offered(some, whole);
+    assert!(offers.do_for(tcp_checksum, &tcp_v4) && offers.do_for(ip_checksum, &tcp_v4));
+    assert!(!offers.do_for(tcp_checksum, &tcp_v6) && !offers.do_for(ip_checksum, &tcp_v6));
+    assert!(!offers.do_for(tcp_checksum, &udp_v4) && !offers.do_for(tcp_checksum, b"no frame"));
+    assert!(offers.do_for(segment, &tcp_v6) && !offers.do_for(segment, &tcp_v4));
+    assert!(!offers.do_for(segment, &[&tcp_v6[..], &[0]].concat()), "more than it takes");
+    assert!(!offers.do_for(Offload { segment: NonZeroU32::new(900), ..segment }, &tcp_v6), "too few segments");
+    // An older structure is shorter.
+    let short = std::mem::offset_of!(NDIS_OFFLOAD, LsoV2);
+    let older = offered(some, short);
+    assert!(older.do_for(tcp_checksum, &tcp_v4) && !older.do_for(segment, &tcp_v6));
+    assert_eq!(offered(some, 3), Offloads::default());
 }
