@@ -8,8 +8,10 @@ use std::{
 
 use nblease_abi::{
     NtStatus,
-    configure::Configure,
+    configure::{Configure, ConfigureReply},
+    ioctl::IOCTL_CONFIGURE,
     pcapng::{Blocks, EpbFlags},
+    rules::RuleRecord,
     verdict::{VERDICT_DROP, VERDICT_PASS, VERDICT_REPLACE, VerdictEntry},
 };
 use nblease_lab::{
@@ -17,7 +19,9 @@ use nblease_lab::{
     ndis::{Adapter, Arrived, checksum, frame::Frame, frame::RecvNbl, frame::SendNbl},
 };
 
-use crate::{Program, READ, asked};
+use zerocopy::IntoBytes as _;
+
+use crate::{Program, READ, asked, configure_input};
 
 /// Nanoseconds of a millisecond.
 pub const MS: u64 = 1_000_000;
@@ -53,7 +57,8 @@ impl Out {
         let (down, up, completed) = (out.clone(), out.clone(), out.clone());
         adapter.on_sent(Arc::new(move |frames| down.down.lock().unwrap().extend(frames)));
         adapter.on_received(Arc::new(move |frames| up.up.lock().unwrap().extend(frames)));
-        adapter.on_completed(Arc::new(move |frames, status| completed.completed.lock().unwrap().push((frames, status))));
+        adapter
+            .on_completed(Arc::new(move |frames, status| completed.completed.lock().unwrap().push((frames, status))));
         out
     }
 
@@ -202,6 +207,16 @@ impl Program {
     /// A GATE of these adapters that has read, and so is waited for.
     pub fn gate(policy: u32, budget_ms: u32, adapters: &[&Arc<Adapter>]) -> Self {
         Self::tap(&Configure::gate(1, policy, budget_ms), adapters)
+    }
+
+    /// A GATE with rules, which has read.
+    pub fn gate_with(config: &Configure, rules: &[RuleRecord], adapter: &Adapter) -> Self {
+        let program = Self::open();
+        let config = Configure { rule_count: rules.len() as u32, ..*config };
+        let input = [configure_input(&config, &[adapter.luid]).as_slice(), rules.as_bytes()].concat();
+        assert_eq!(program.handle.ioctl(IOCTL_CONFIGURE, &input, size_of::<ConfigureReply>()).wait().status, 0);
+        assert_eq!(program.handle.read(READ).wait().status, 0, "the description");
+        program
     }
 
     /// Reads what it is asked now. There has to be something.

@@ -1,4 +1,8 @@
 //! Leases end to end: who may end one, and what becomes of its packet and its tickets.
 
+mod gates;
+mod lent;
+mod order;
 mod pause;
 mod power;
+mod rules;
