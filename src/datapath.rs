@@ -196,8 +196,14 @@ impl<'a> Gate<'a> {
         let mut done = Completions::new();
         chain.forward_those(|nbl| {
             let found = adapter.with_taps(|taps| judging.look(nbl, taps, Count::Yes));
+            let go_on = || {
+                if !adapter.is_quiet() {
+                    driver.leases.make_way(found.flow, level);
+                }
+                true
+            };
             if !found.concerns {
-                return true;
+                return go_on();
             }
             let arrival = judging.arrival(nbl, &found, nbl.is_replaceable_receive(), 0);
             spill_dropped(adapter, judging, nbl, &mut done);
@@ -212,7 +218,7 @@ impl<'a> Gate<'a> {
             }
             let (ending, spill) = driver.leases.judge(&arrival);
             spill_at_once(adapter, Direction::In, nbl, spill, &mut done);
-            ending == Ending::Forward
+            ending == Ending::Forward && go_on()
         });
         done.complete();
         driver.leases.settle(level);

@@ -11,6 +11,7 @@
 //! | `power` | when frames may be held: restart, pause, sleep, cancel |
 //! | `verdict` | a GATE's answers |
 //! | `reader` | a configured handle: active read, spill, and how a frame gets there |
+//! | `offer` | a leased packet as a reader is shown it |
 //! | `record` | a frame's record, written from the original into its room |
 //! | `control` | the control device: READ and IOCTLs |
 //! | `registry`, `adapter` | who is there, and who watches whom |
@@ -28,6 +29,7 @@ mod filter;
 mod judging;
 mod leases;
 mod names;
+mod offer;
 mod packet;
 mod power;
 mod reader;

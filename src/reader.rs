@@ -17,7 +17,7 @@ use nblease_engine::{
     clock::Clock,
     counters::ReaderCounters,
     drop_count::DropCount,
-    lease::{self, Question, ReaderId},
+    lease::ReaderId,
     read_slot::{Finished, ReadSlot, Reserve, Reserved, Ticket},
     reader::{Direction, ReaderConfig},
     rules::RuleTable,
@@ -88,70 +88,24 @@ struct Tally {
     bytes: AtomicU64,
 }
 
-/// 100-ns units of a second.
-const UNITS_PER_SECOND: u64 = 10_000_000;
-
 /// What a record says besides its frame.
 #[derive(Clone, Copy)]
-struct Told {
-    batch: Batch,
-    interface: u32,
-    ticket: Option<u64>,
+pub struct Told {
+    /// Whence the frame came, and when.
+    pub batch: Batch,
+    /// The adapter's place in the reader's configuration.
+    pub interface: u32,
+    /// By what a GATE answers.
+    pub ticket: Option<u64>,
 }
 
 /// What is done with a record for which there is no read.
 #[derive(Clone, Copy)]
-enum Otherwise {
+pub enum Otherwise {
     /// It is spilled.
     Spill,
     /// It is refused: its frame waits.
     Refuse,
-}
-
-/// A packet that waits for a reader, as the reader is told of it.
-pub struct Offer<'a> {
-    reader: &'a Reader,
-    batch: Batch,
-    interface: u32,
-}
-
-impl Offer<'_> {
-    /// Copies frames straight into the reader's READs, those asked about and in this order, until one finds no room; the
-    /// ticket of the last that did.
-    pub fn give(&self, nbl: NblRef<'_>, asked: &[Question], done: &mut Completions) -> Option<lease::Ticket> {
-        self.show(nbl, asked, Otherwise::Refuse, done)
-    }
-
-    /// As [`Self::give`], but what finds no room goes into the spill.
-    pub fn spill(&self, nbl: NblRef<'_>, asked: &[Question], done: &mut Completions) -> Option<lease::Ticket> {
-        self.show(nbl, asked, Otherwise::Spill, done)
-    }
-
-    fn show(
-        &self,
-        nbl: NblRef<'_>,
-        asked: &[Question],
-        otherwise: Otherwise,
-        done: &mut Completions,
-    ) -> Option<lease::Ticket> {
-        let Self { reader, batch, interface } = *self;
-        let mut counted = ReaderStats::default();
-        let mut last = None;
-        let mut asked = asked.iter().peekable();
-        for (number, frame) in nbl.frames().enumerate() {
-            if asked.peek().is_none() {
-                break;
-            }
-            let Some(question) = asked.next_if(|question| usize::from(question.frame) == number) else { continue };
-            let ticket = reader.config.is_gate().then_some(question.ticket.0);
-            if !reader.write(nbl, frame, Told { batch, interface, ticket }, otherwise, &mut counted, done) {
-                break;
-            }
-            last = Some(question.ticket);
-        }
-        reader.count(&counted);
-        last
-    }
 }
 
 /// What a callback knows about the frames that it brings, read once for all of them.
@@ -323,17 +277,8 @@ impl Reader {
         self.write(nbl, frame, Told { batch, interface, ticket: None }, Otherwise::Spill, counted, done);
     }
 
-    /// What waits for the reader since `since` (unbiased time), to be given to it. The adapter is one of its own.
-    pub fn offer(&self, direction: Direction, since: u64, net_luid: u64) -> Offer<'_> {
-        let (counter, frequency) = time::performance_counter();
-        let waited = time::unbiased_time().saturating_sub(since);
-        let ticks = waited.saturating_mul(frequency) / UNITS_PER_SECOND;
-        let batch = Batch { direction, counter: counter.saturating_sub(ticks) };
-        Offer { reader: self, batch, interface: self.config.interface(net_luid).unwrap_or(0) }
-    }
-
     /// Copies a frame's record to where it goes; false where it is refused.
-    fn write(
+    pub fn write(
         &self,
         nbl: NblRef<'_>,
         frame: FrameRef<'_>,

@@ -19,6 +19,7 @@ use core::sync::atomic::{AtomicBool, Ordering};
 
 use nblease_abi::{self as abi, stats::LeaseStats};
 use nblease_engine::{
+    flow::FlowKey,
     lease::{
         AdapterCaps, AdapterId, AdapterSet, Admission, Arrival, Cap, Cause, Ending, Event, HoldTimes, LeaseTable,
         Located, MAX_ADAPTERS, MAX_READERS, ReaderId, ReaderRefused, ReaderSet, ReaderSetup, Refused, Scope, Search,
@@ -295,6 +296,14 @@ impl Leases {
     /// What policy makes of a packet that is lent for the call only: whether it goes up, and for whom it is spilled.
     pub fn judge(&self, arrival: &Arrival<'_>) -> (Ending, ReaderSet) {
         self.with(|inner| inner.table.judge(arrival)).unwrap_or((Ending::Forward, ReaderSet::EMPTY))
+    }
+
+    /// A packet of a flow goes up that is lent for the call only: what waits in the flow is decided at once, and leaves
+    /// before, as far as nobody else has it in hand.
+    pub fn make_way(&self, flow: FlowKey, level: Level) {
+        if self.with(|inner| inner.table.make_way(flow, time::unbiased_time())).unwrap_or(false) {
+            self.settle(level);
+        }
     }
 
     /// Whether policy would have a packet copied that is lent for the call only.
