@@ -1,8 +1,10 @@
 //! Leases end to end: who may end one, and what becomes of its packet and its tickets.
 
+mod caps;
 mod gates;
 mod lent;
 mod order;
 mod pause;
 mod power;
+mod readers;
 mod rules;
