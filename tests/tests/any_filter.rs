@@ -17,6 +17,7 @@ use nblease_tests::{built, frame_bytes, program, receive_of, send_of};
 const SUCCESS: u32 = 0;
 const NO_MORE_ENTRIES: u32 = 0x8000_001a;
 const CANCELLED: u32 = 0xc000_0120;
+const ACCESS_VIOLATION: u32 = 0xc000_0005;
 const DEVICE_BUSY: u32 = 0x8000_0011;
 
 /// `CTL_CODE` of the filters' device type.
@@ -99,6 +100,18 @@ fn what_filters_import_of_the_kernel_is_there() {
 #[test]
 fn a_device_by_ndis_and_its_services_are_there() {
     checks_hold("ndis_device", 4);
+}
+
+#[test]
+fn exceptions_are_handled_where_the_driver_does() {
+    checks_hold("exceptions", 9);
+    let rig = Rig::start("exceptions", Mode::Virtual);
+    assert_eq!(rig.call(code(100, 3), &[1; 8], 8).status, ACCESS_VIOLATION, "a program's memory, probed and guarded");
+    rig.finish();
+    let said = said_by("a program's memory, unguarded", || {
+        Rig::start("exceptions", Mode::Virtual).call(code(101, 3), &[1; 8], 8);
+    });
+    assert_said("unguarded", &said, &["V41: read of", "address of a user program", "by exceptions.sys+"]);
 }
 
 #[test]

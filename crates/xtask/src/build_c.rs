@@ -107,6 +107,8 @@ impl Job {
         let mut clang = Command::new("clang-19");
         clang.arg(format!("--target={}", Arch::X64.triple()));
         clang.args(["-std=c17", "-ffreestanding", "-fms-extensions", "-O2", "-g", "-gcodeview", "-c"]);
+        // As Microsoft's compiler does for every function, so that exceptions can be unwound through each.
+        clang.arg("-fasynchronous-unwind-tables");
         clang.args(["-Wall", "-Wextra", "-Werror", "-Wno-unused-parameter", "-Wno-microsoft"]).args(self.defines);
         clang.arg("-I").arg(paths::root().join("tests/filters/include"));
         run(clang.arg(&self.source).arg("-o").arg(&object))?;

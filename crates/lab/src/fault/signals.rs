@@ -11,8 +11,9 @@ use super::{
 };
 use crate::{
     kernel::{driver_instruction, kernel},
+    nt::exception::{self, ACCESS_VIOLATION, Context, Record, Unhandled},
     processor::emulate,
-    thread,
+    thread::{self, DISPATCH_LEVEL},
 };
 
 /// Seconds that a report may take.
@@ -88,7 +89,7 @@ extern "C" fn handle(signal: c_int, info: *mut siginfo_t, context: *mut c_void) 
     match signal {
         libc::SIGTRAP if stepped(&mut registers) => {}
         libc::SIGSEGV | libc::SIGBUS => on_memory_fault(signal, info, &mut registers),
-        _ => on_other_fault(signal, &registers),
+        _ => on_other_fault(signal, &mut registers),
     }
 }
 
@@ -118,27 +119,91 @@ fn on_memory_fault(signal: c_int, info: &siginfo_t, registers: &mut Registers<'_
     if !is_the_drivers(registers) {
         return give_back(signal);
     }
-    begin_report();
     if has_address {
-        let stack = registers.address(libc::REG_RSP);
-        BadTouch::by_instruction(address, how, registers.instruction(), stack).report();
+        let (at, stack) = (registers.instruction(), registers.address(libc::REG_RSP));
+        let touch = BadTouch::by_instruction(address, how, at, stack);
+        if how != How::Execute && driver_instruction(at).is_some() && exception::is_exception(address) {
+            let record = Record::new(ACCESS_VIOLATION, at as u64, &[u64::from(how == How::Write), address as u64]);
+            return raise(record, Unhandled::Touch(touch), registers);
+        }
+        begin_report();
+        touch.report();
     }
+    begin_report();
     let what = emulate::refusal(registers);
     kernel().judge.bug_check(format!("{what} at {}", kernel().describe_address(registers.instruction())));
 }
 
-fn on_other_fault(signal: c_int, registers: &Registers<'_>) {
+fn on_other_fault(signal: c_int, registers: &mut Registers<'_>) {
     if !is_the_drivers(registers) {
         return give_back(signal);
     }
-    begin_report();
-    let what = match signal {
-        libc::SIGILL => "illegal instruction",
-        libc::SIGFPE => "division by zero or overflow",
-        _ => "breakpoint",
+    let (what, code) = match signal {
+        libc::SIGILL => ("illegal instruction", exception::ILLEGAL_INSTRUCTION),
+        libc::SIGFPE => ("division by zero or overflow", exception::DIVIDE_BY_ZERO),
+        _ => ("breakpoint", exception::BREAKPOINT),
     };
-    kernel().judge.bug_check(format!("{what} at {}", kernel().describe_address(registers.instruction())));
+    let at = registers.instruction();
+    let what = format!("{what} at {}", kernel().describe_address(at));
+    if driver_instruction(at).is_some() && thread::irql() < DISPATCH_LEVEL {
+        // A breakpoint is reported behind its instruction, and is an exception at it.
+        let at = if signal == libc::SIGTRAP { at - 1 } else { at };
+        registers.set(libc::REG_RIP, at as u64);
+        return raise(Record::new(code, at as u64, &[]), Unhandled::Fault(what), registers);
+    }
+    begin_report();
+    kernel().judge.bug_check(what);
 }
+
+/// Makes the interrupted code go on with the dispatch of an exception, on its own stack.
+fn raise(record: Record, unhandled: Unhandled, registers: &mut Registers<'_>) {
+    let mut context = Context::zeroed();
+    context.rip = registers.get(libc::REG_RIP).cast_unsigned();
+    context.eflags = registers.get(libc::REG_EFL).cast_unsigned() as u32;
+    for (to, index) in context.general.iter_mut().zip(GENERAL) {
+        *to = registers.get(index).cast_unsigned();
+    }
+    // SAFETY: the kernel saved the floating point state of the interrupted code there.
+    let float = unsafe { &*registers.context.uc_mcontext.fpregs };
+    for (to, from) in context.xmm.iter_mut().zip(&float._xmm) {
+        let [a, b, c, d] = from.element.map(u64::from);
+        *to = [b << 32 | a, d << 32 | c];
+    }
+    let room = size_of::<Context>() + size_of::<Record>();
+    let low = (registers.address(libc::REG_RSP) - room) & !15;
+    let context_at: *mut Context = ptr::with_exposed_provenance_mut(low);
+    let record_at: *mut Record = ptr::with_exposed_provenance_mut(low + size_of::<Context>());
+    // SAFETY: the driver's stack goes on below its stack pointer; code for Windows keeps nothing there.
+    unsafe { context_at.write(context) };
+    // SAFETY: as above.
+    unsafe { record_at.write(record) };
+    exception::expect(unhandled);
+    registers.set(libc::REG_RCX, record_at.addr() as u64);
+    registers.set(libc::REG_RDX, context_at.addr() as u64);
+    // As a call leaves it: the home of four arguments, and a return address that is never used.
+    registers.set(libc::REG_RSP, (low - 40) as u64);
+    registers.set(libc::REG_RIP, (exception::dispatch_fault as *const ()).expose_provenance() as u64);
+}
+
+/// The general registers by their numbers in instructions.
+const GENERAL: [c_int; 16] = [
+    libc::REG_RAX,
+    libc::REG_RCX,
+    libc::REG_RDX,
+    libc::REG_RBX,
+    libc::REG_RSP,
+    libc::REG_RBP,
+    libc::REG_RSI,
+    libc::REG_RDI,
+    libc::REG_R8,
+    libc::REG_R9,
+    libc::REG_R10,
+    libc::REG_R11,
+    libc::REG_R12,
+    libc::REG_R13,
+    libc::REG_R14,
+    libc::REG_R15,
+];
 
 /// A driver's code runs on this thread, directly or by a call into the lab.
 fn is_the_drivers(registers: &Registers<'_>) -> bool {
@@ -155,7 +220,7 @@ fn give_back(signal: c_int) {
 }
 
 /// From here on the process ends, at the latest by an alarm.
-fn begin_report() {
+pub fn begin_report() {
     // SAFETY: the default action of SIGALRM ends the process.
     unsafe { libc::signal(libc::SIGALRM, libc::SIG_DFL) };
     // SAFETY: sets a timer of this process.

@@ -270,7 +270,7 @@ mod tests {
 
     #[test]
     fn text_is_as_wide_as_the_format_unless_it_says_so() {
-        let narrow = b"name\0".as_ptr().expose_provenance() as u64;
+        let narrow = c"name".as_ptr().expose_provenance() as u64;
         let units: Vec<u16> = "wide\0".encode_utf16().collect();
         let wide = units.as_ptr().expose_provenance() as u64;
         assert_eq!(

@@ -9,7 +9,11 @@ use nblease_ndis::sys::{
     MDL_WRITE_OPERATION, MEMORY_CACHING_TYPE, PVOID, SIZE_T, ULONG,
 };
 
-use super::{enter, pool};
+use super::{
+    enter,
+    exception::{self, raising},
+    pool,
+};
 use crate::{
     exports,
     faults::FaultKind,
@@ -32,7 +36,7 @@ pub const EXPORTS: &[Export] = exports! {
     MmBuildMdlForNonPagedPool => mm_build_mdl_for_non_paged_pool,
     MmFreePagesFromMdl => mm_free_pages_from_mdl,
     MmMapLockedPagesSpecifyCache => mm_map_locked_pages_specify_cache,
-    MmProbeAndLockPages => mm_probe_and_lock_pages,
+    "MmProbeAndLockPages" => mm_probe_and_lock_pages,
     MmUnlockPages => mm_unlock_pages,
     MmUnmapLockedPages => mm_unmap_locked_pages,
     "MmSizeOfMdl" => mm_size_of_mdl,
@@ -172,7 +176,17 @@ unsafe extern "efiapi" fn io_build_partial_mdl(source: *mut MDL, target: *mut MD
     kernel().memory.mdls.describe(target.addr(), Described { target: system, of_lab: false });
 }
 
-unsafe extern "efiapi" fn mm_probe_and_lock_pages(mdl: *mut MDL, _mode: KPROCESSOR_MODE, operation: LOCK_OPERATION) {
+raising! {
+    mm_probe_and_lock_pages => probe_and_lock;
+}
+
+/// Raises an exception where the pages are a program's: the lab's programs have none that can be touched.
+unsafe extern "win64" fn probe_and_lock(
+    mdl: *mut MDL,
+    _mode: KPROCESSOR_MODE,
+    operation: LOCK_OPERATION,
+    context: *mut exception::Context,
+) {
     enter("MmProbeAndLockPages", DISPATCH_LEVEL);
     let contents = mdl_of(mdl);
     let not_allowed = MDL_PAGES_LOCKED | MDL_PARTIAL | MDL_SOURCE_IS_NONPAGED_POOL;
@@ -181,7 +195,9 @@ unsafe extern "efiapi" fn mm_probe_and_lock_pages(mdl: *mut MDL, _mode: KPROCESS
     });
     let address = virtual_address(contents);
     if kernel().memory.is_user(address) {
-        kernel().judge.bug_check("MmProbeAndLockPages of a program's memory is not in the lab");
+        // SAFETY: what `raising!` declares passes a context on its own stack.
+        let context = unsafe { &mut *context };
+        exception::raise(exception::ACCESS_VIOLATION, &[0, address as u64], context);
     }
     // IoReadAccess is 0; the others write.
     contents.MdlFlags |= MDL_PAGES_LOCKED | if operation == 0 { 0 } else { MDL_WRITE_OPERATION };

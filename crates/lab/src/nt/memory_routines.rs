@@ -7,8 +7,10 @@ use std::arch::naked_asm;
 
 use nblease_ndis::sys::SIZE_T;
 
+use super::exception;
 use crate::{
     exports,
+    fault::report::How,
     kernel::kernel,
     memory::touch::{Touch, read_at, write_at},
     pe::Export,
@@ -16,13 +18,13 @@ use crate::{
 
 pub const EXPORTS: &[Export] = exports! {
     "memcmp" => memcmp,
-    "memcpy" => memmove,
-    "memmove" => memmove,
+    "memcpy" => copy,
+    "memmove" => copy,
     "memset" => memset,
     "RtlCompareMemory" => rtl_compare_memory,
-    "RtlCopyMemory" => memmove,
+    "RtlCopyMemory" => copy,
     "RtlFillMemory" => rtl_fill_memory,
-    "RtlMoveMemory" => memmove,
+    "RtlMoveMemory" => copy,
     "RtlZeroMemory" => rtl_zero_memory,
 };
 
@@ -50,6 +52,42 @@ unsafe extern "win64" fn chkstk() {
         "pop rcx",
         "ret",
     )
+}
+
+/// `memcpy` and `memmove`: an exception where a program's memory is touched, which the caller may handle.
+#[unsafe(naked)]
+unsafe extern "win64" fn copy() {
+    naked_asm!(
+        "push rcx",
+        "push rdx",
+        "push r8",
+        "sub rsp, 32",
+        "call {raises}",
+        "add rsp, 32",
+        "pop r8",
+        "pop rdx",
+        "pop rcx",
+        "test al, al",
+        "jnz {raising}",
+        "jmp {moving}",
+        raises = sym is_exception,
+        raising = sym copy_raising,
+        moving = sym memmove,
+    )
+}
+
+unsafe extern "win64" fn is_exception(to: usize, from: usize, len: usize) -> bool {
+    len > 0 && (exception::is_exception(to) || exception::is_exception(from))
+}
+
+exception::raising! {
+    copy_raising => raise_copy;
+}
+
+unsafe extern "win64" fn raise_copy(to: usize, from: usize, _len: usize, context: *mut exception::Context) {
+    let (address, how) = if exception::is_exception(from) { (from, How::Read) } else { (to, How::Write) };
+    // SAFETY: what `raising!` declares passes a context on its own stack.
+    exception::raise_touch(address, how, unsafe { &mut *context });
 }
 
 /// Moves; source and target may overlap, as the kernel's `memcpy` allows in fact.

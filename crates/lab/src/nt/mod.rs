@@ -17,6 +17,7 @@ mod device;
 mod dpc;
 pub mod driver;
 mod event;
+pub(crate) mod exception;
 mod format;
 mod irql;
 mod list;
@@ -72,6 +73,7 @@ pub fn exports() -> Vec<&'static [Export]> {
         device::EXPORTS,
         dpc::EXPORTS,
         event::EXPORTS,
+        exception::EXPORTS,
         irql::EXPORTS,
         list::EXPORTS,
         lookaside::EXPORTS,

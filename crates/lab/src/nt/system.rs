@@ -1,7 +1,7 @@
 //! What the machine and the system are: processors, version, process, exported routines.
 
 use nblease_ndis::sys::{
-    BOOLEAN, HANDLE, NTSTATUS, PROCESSOR_NUMBER, PVOID, SIZE_T, STATUS_INVALID_PARAMETER, STATUS_SUCCESS, ULONG,
+    BOOLEAN, HANDLE, NTSTATUS, PROCESSOR_NUMBER, PVOID, STATUS_INVALID_PARAMETER, STATUS_SUCCESS, ULONG,
     UNICODE_STRING, USHORT,
 };
 
@@ -11,20 +11,15 @@ use super::{
 };
 use crate::{
     exports, io,
-    judge::rule,
-    kernel::kernel,
     pe::{Export, dlls},
-    thread::{self, APC_LEVEL, PASSIVE_LEVEL},
+    thread::{self, PASSIVE_LEVEL},
 };
 
 pub const EXPORTS: &[Export] = exports! {
-    "__C_specific_handler" => c_specific_handler,
     KeGetCurrentProcessorNumberEx => ke_get_current_processor_number_ex,
     KeQueryActiveProcessorCountEx => ke_query_active_processor_count_ex,
     KeQueryMaximumProcessorCountEx => ke_query_maximum_processor_count_ex,
     MmGetSystemRoutineAddress => mm_get_system_routine_address,
-    "ProbeForRead" => probe_for_read,
-    "ProbeForWrite" => probe_for_write,
     PsGetCurrentProcessId => ps_get_current_process_id,
     RtlGetVersion => rtl_get_version,
     RtlIsNtDdiVersionAvailable => rtl_is_nt_ddi_version_available,
@@ -36,11 +31,6 @@ const NTDDI_VERSION: u32 = 0x0a00_000c;
 const VERSION_INFO: u32 = 276;
 const VERSION_INFO_EX: u32 = 284;
 const ALL_GROUPS: USHORT = 0xffff;
-
-/// The table-driven handler of C's structured exceptions. The lab raises none, so that it is never called.
-unsafe extern "win64" fn c_specific_handler() {
-    kernel().judge.bug_check("__C_specific_handler was called: the lab raises no exceptions");
-}
 
 unsafe extern "efiapi" fn ke_get_current_processor_number_ex(number: *mut PROCESSOR_NUMBER) -> ULONG {
     enter("KeGetCurrentProcessorNumberEx", HIGH_LEVEL);
@@ -107,20 +97,4 @@ unsafe extern "efiapi" fn mm_get_system_routine_address(name: *mut UNICODE_STRIN
 unsafe extern "efiapi" fn ps_get_current_process_id() -> HANDLE {
     enter("PsGetCurrentProcessId", HIGH_LEVEL);
     std::ptr::without_provenance_mut(io::current_process())
-}
-
-unsafe extern "win64" fn probe_for_read(address: PVOID, len: SIZE_T, _alignment: ULONG) {
-    probe("ProbeForRead", address, len);
-}
-
-unsafe extern "win64" fn probe_for_write(address: PVOID, len: SIZE_T, _alignment: ULONG) {
-    probe("ProbeForWrite", address, len);
-}
-
-/// A probe of a program's memory raises an exception where that is not accessible, which the lab cannot raise.
-fn probe(function: &'static str, address: PVOID, len: usize) {
-    enter(function, APC_LEVEL);
-    kernel().judge.check(rule::V41, len == 0, || {
-        format!("{function} of {}: the lab has no program memory to touch", kernel().memory.describe(address.addr()))
-    });
 }
