@@ -538,6 +538,24 @@ fn a_lent_receive_is_decided_at_once_or_copied() {
 }
 
 #[test]
+fn a_lent_receive_that_goes_up_does_not_overtake() {
+    let mut rig = Rig::large();
+    let a = rig.reader(gate(0, Policy::Pass, 100));
+    let b = rig.reader(gate(1, Policy::Drop, 100));
+    for (packet, flow, reader) in [(1, 1, a), (2, 1, b), (3, 2, a), (4, 1, a)] {
+        rig.insert(packet, flow, &[frame(&[reader])]);
+    }
+    assert_eq!(rig.out(), []);
+    let now = rig.now;
+    let lent = rig.arrival(1, &[]).flow;
+    assert!(rig.table.make_way(lent, now));
+    // The other flow waits on.
+    assert_eq!(rig.out(), [Done::Drop(2), Done::Forward(1), Done::Forward(4)]);
+    assert!(!rig.table.make_way(lent, now));
+    assert_eq!(rig.table.len(), 1);
+}
+
+#[test]
 fn hold_times_are_those_of_originals() {
     let mut rig = Rig::large();
     let a = rig.reader(gate(0, Policy::Promote, 100));

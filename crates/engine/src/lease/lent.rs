@@ -5,9 +5,11 @@ use super::ids::{ReaderId, ReaderSet};
 use super::list::Through;
 use super::out::{Ending, FrameSet, MAX_FRAMES};
 use super::readers::Policy;
+use super::slots::{Ix, LeaseIx};
 use super::state::Timed;
 use super::table::{Arrival, LeaseTable};
 use super::tally::{Event, Tally};
+use crate::flow::FlowKey;
 
 impl<P, T: Tally> LeaseTable<P, T> {
     /// What policy makes at once of frames that cannot be leased: those lent for a call, and those
@@ -49,6 +51,17 @@ impl<P, T: Tally> LeaseTable<P, T> {
             Ending::Partly(passing)
         };
         (ending, spill)
+    }
+
+    /// Lets policy decide at once about all that waits in a flow, since what comes now cannot wait
+    /// and goes on: it must not overtake. True where the flow has something that leaves before.
+    pub fn make_way(&mut self, flow: FlowKey, now: u64) -> bool {
+        self.set_clock(now);
+        let Some(flow) = self.flows.find(&mut self.leases, flow) else {
+            return false;
+        };
+        self.hurry(flow, LeaseIx::NONE);
+        true
     }
 
     /// Whose policy would have the frames copied, and may: the caller makes the copy without the
