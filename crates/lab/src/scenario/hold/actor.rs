@@ -190,7 +190,7 @@ impl Actor {
         let Some(reader) = &mut self.reader else { return Ok(()) };
         let (reads, failed) = reader.take();
         reader.pend();
-        ensure!(failed.is_empty() || world.is_faulty(), "READ: {failed:?}");
+        ensure!(failed.is_empty() || world.was_faulty, "READ: {failed:?}");
         for bytes in reads {
             for record in records(&bytes)? {
                 self.take(world, &record)?;

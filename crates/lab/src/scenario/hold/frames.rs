@@ -56,6 +56,8 @@ pub struct Flow {
     pub vlan: Option<u16>,
     /// Hash that a card gives its frames.
     pub hash: Option<u32>,
+    /// NDIS loops its frames back: they were sent from here, and come up as receives.
+    pub looped: bool,
 }
 
 /// What a frame says of itself.
@@ -86,6 +88,7 @@ pub fn flows() -> Vec<Flow> {
             _ => None,
         },
         hash: (at == 1 || at == 3).then_some(0x5eed_0000 | u32::from(number)),
+        looped: way == Way::Up && at == 5,
     });
     numbered.collect()
 }

@@ -82,6 +82,7 @@ pub fn run(lab: &Lab, driver: &Path, frames: u64, mut say: impl FnMut(&str)) -> 
 fn play(world: &mut World<'_>, auditor: &Auditor, act: &Act, frames: u64, held: &mut Held) -> Result<String> {
     let ndis = &kernel().ndis;
     ndis.reset_holds();
+    world.was_faulty = false;
     let before = auditor.ask()?;
     let since = world.book().nbls.len();
     let first = world.book().frames.len() as u64;

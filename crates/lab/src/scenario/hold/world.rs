@@ -36,6 +36,8 @@ pub struct World<'lab> {
     pub rng: SmallRng,
     last_cancel_id: usize,
     faulty: bool,
+    /// Calls have failed in this act.
+    pub was_faulty: bool,
 }
 
 impl<'lab> World<'lab> {
@@ -43,7 +45,7 @@ impl<'lab> World<'lab> {
     pub fn new(lab: &'lab Lab, rng: SmallRng) -> Self {
         let book = Arc::new(Mutex::new(Book::new()));
         let adapter = plug(lab, &book, None);
-        Self { lab, adapter, book, rng, last_cancel_id: 0, faulty: false }
+        Self { lab, adapter, book, rng, last_cancel_id: 0, faulty: false, was_faulty: false }
     }
 
     /// The book; not to be held over a call into the stack.
@@ -113,17 +115,19 @@ impl<'lab> World<'lab> {
             let payload = payload(&mut self.rng);
             let mut book = lock(&self.book);
             let wire = book.enter(flow, &[payload], readers.to_vec());
-            let nbl_flags = match self.rng.random_range(0..20) {
-                0 => NDIS_NBL_FLAGS_IS_LOOPBACK_PACKET,
-                1 => NDIS_NBL_FLAGS_RECV_READ_ONLY,
-                _ => 0,
+            let Some(flow) = book.flows.get(flow).copied() else { continue };
+            let nbl_flags = if flow.looped {
+                NDIS_NBL_FLAGS_IS_LOOPBACK_PACKET
+            } else if self.rng.random_bool(0.05) {
+                NDIS_NBL_FLAGS_RECV_READ_ONLY
+            } else {
+                0
             };
             if let Some(nbl) = book.nbls.last_mut() {
                 nbl.lent = lent;
-                nbl.looped = nbl_flags == NDIS_NBL_FLAGS_IS_LOOPBACK_PACKET;
+                nbl.looped = flow.looped;
             }
-            let Some(flow) = book.flows.get(flow) else { continue };
-            let (frames, oob) = dress(&mut self.rng, flow, wire);
+            let (frames, oob) = dress(&mut self.rng, &flow, wire);
             receives.extend(frames.into_iter().map(|frame| RecvNbl { frame, oob, nbl_flags }));
         }
         let taken = self.adapter.receive(&receives, if lent { NDIS_RECEIVE_FLAGS_RESOURCES } else { 0 });
@@ -202,10 +206,12 @@ impl<'lab> World<'lab> {
 
     /// From now on all calls of a kind fail, or none.
     pub fn fail_calls(&mut self, fail: bool) {
-        let kinds = [FaultKind::Pool, FaultKind::NetBuffer, FaultKind::Map, FaultKind::Mdl, FaultKind::Request];
+        // Not of mappings: without its headers a frame is of no flow, and its order is lost.
+        let kinds = [FaultKind::Pool, FaultKind::NetBuffer, FaultKind::Mdl, FaultKind::Request];
         let kind = kinds.get(self.rng.random_range(0..kinds.len())).copied().unwrap_or(FaultKind::Pool);
         kernel().faults.plan(if fail { Plan::All(kind) } else { Plan::None });
         self.faulty = fail;
+        self.was_faulty |= fail;
     }
 }
 
