@@ -7,4 +7,5 @@ mod order;
 mod pause;
 mod power;
 mod readers;
+mod replace;
 mod rules;
