@@ -101,6 +101,7 @@ pub struct Judge {
     violations: Mutex<Vec<Violation>>,
     stop: AtomicBool,
     report: Mutex<Option<PathBuf>>,
+    under_way: Mutex<String>,
     seed: u64,
 }
 
@@ -125,6 +126,7 @@ impl Judge {
             violations: Mutex::new(Vec::new()),
             stop: AtomicBool::new(true),
             report: Mutex::new(None),
+            under_way: Mutex::default(),
             seed,
         }
     }
@@ -137,6 +139,11 @@ impl Judge {
     /// Where the JSON report goes when the process ends by a violation.
     pub fn report_to(&self, path: Option<PathBuf>) {
         *lock(&self.report) = path;
+    }
+
+    /// What the scenario does, for the report.
+    pub fn under_way(&self, what: String) {
+        *lock(&self.under_way) = what;
     }
 
     /// A rule was evaluated: looked at with something that could have broken it.
@@ -218,6 +225,10 @@ impl Judge {
             for line in &v.calls {
                 eprintln!("    called: {line}");
             }
+        }
+        let under_way = lock(&self.under_way);
+        if !under_way.is_empty() {
+            eprintln!("while: {under_way}");
         }
         eprintln!("seed={}", self.seed);
         if let (Some(path), Ok(json)) = (lock(&self.report).as_ref(), serde_json::to_vec_pretty(&verdict)) {

@@ -152,6 +152,17 @@ impl Kernel {
         self.sched.run_dpcs();
     }
 
+    /// Whether several processors run drivers: what one does, others may not have seen yet.
+    pub fn has_processors(&self) -> bool {
+        self.clock.mode() == Mode::Real || self.sched.other_processors() > 0
+    }
+
+    /// The random numbers go by another seed from now on.
+    pub fn reseed(&self, seed: u64) {
+        *lock(&self.rng) = SmallRng::seed_from_u64(seed);
+        self.sched.reseed(seed);
+    }
+
     /// The run's random numbers: all from its seed.
     pub fn rng(&self) -> MutexGuard<'_, SmallRng> {
         lock(&self.rng)

@@ -24,6 +24,7 @@ use nblease_lab::{
         lifecycle::{self, Lifecycle},
         live::{Place, Wire},
         replay::{self, Replayed},
+        stress::{self, Stress},
     },
     user_socket::UserSocket,
 };
@@ -46,6 +47,8 @@ enum Command {
     Replay(ReplayArgs),
     /// Put the driver through readers that hold frames, and account for each frame.
     Hold(HoldArgs),
+    /// Put the driver through events in random order, on processors whose calls interleave.
+    Stress(StressArgs),
     /// Put the driver on a wire between two TAP devices, until SIGINT or SIGTERM.
     Live(LiveArgs),
 }
@@ -141,6 +144,27 @@ struct HoldArgs {
 }
 
 #[derive(Args)]
+struct StressArgs {
+    /// The driver, which offers the device.
+    #[arg(long)]
+    sys: PathBuf,
+    #[command(flatten)]
+    run: RunArgs,
+    /// How many events.
+    #[arg(long, default_value_t = stress::EVENTS)]
+    events: u64,
+    /// This process does every OFth round, from the PARTth on.
+    #[arg(long, default_value_t = 0)]
+    part: u64,
+    /// Processes that share the run.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
+    of: u64,
+    /// Events of a round that are left out: FIRST-END, END not among them.
+    #[arg(long, value_delimiter = ',', value_parser = range)]
+    without: Vec<std::ops::Range<u64>>,
+}
+
+#[derive(Args)]
 struct LiveArgs {
     /// A driver; several make a stack, the lowest first.
     #[arg(long = "sys", required = true)]
@@ -190,6 +214,7 @@ fn run(command: Command) -> Result<()> {
         Command::Run(args) => any_filter(&args),
         Command::Replay(args) => replays(&args),
         Command::Hold(args) => holds(&args),
+        Command::Stress(args) => stresses(&args),
         Command::Live(args) => live(&args),
     }
 }
@@ -327,6 +352,26 @@ fn holds(args: &HoldArgs) -> Result<()> {
         if good && violations == 0 { "ok" } else { "FAILED" }
     );
     ensure!(good && violations == 0, "frames were lost, doubled, reordered or held too long, or nothing was tried");
+    Ok(())
+}
+
+/// `FIRST-END`.
+fn range(text: &str) -> Result<std::ops::Range<u64>, String> {
+    let ends = text.split_once('-').and_then(|(first, end)| Some(first.parse().ok()?..end.parse().ok()?));
+    ends.ok_or_else(|| format!("{text} is not FIRST-END"))
+}
+
+fn stresses(args: &StressArgs) -> Result<()> {
+    let StressArgs { sys, run, events, part, of, without } = args;
+    let stress = Stress { seed: run.seed, events: *events, part: *part, of: *of, without: without.clone() };
+    let config = run.config(Mode::Virtual, run.seed)?;
+    let all = stress::run(&config, sys, &stress, |seed, ended| {
+        let stress::Ended { events, frames, digest, .. } = ended;
+        println!("round seed={seed} events={events} frames={frames} digest={digest:016x}");
+    })?;
+    let stress::Ended { events, frames, violations, leaks, digest } = all;
+    println!("part events={events} violations={violations} leaks={leaks} frames={frames} digest={digest:016x}");
+    ensure!(violations + leaks == 0, "rules were broken, or something is left");
     Ok(())
 }
 

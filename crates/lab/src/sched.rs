@@ -2,7 +2,7 @@
 //!
 //! With [`Mode::Virtual`] one thread does everything: what is queued runs when its IRQL falls, while it waits
 //! ([`Sched::wait_until`]), or when a scenario says so ([`Sched::pump`], [`Sched::advance`]); the clock moves only when
-//! nothing else can. With [`Mode::Real`] threads play the processors; they start with the first thing queued.
+//! nothing else can. [`Sched::start_processors`] makes it several processors, of which one runs at a time. With [`Mode::Real`] threads play the processors; they start with the first thing queued.
 //!
 //! Routines given to this module call [`crate::thread::call_driver`] themselves. DPC and timer routines run at
 //! DISPATCH_LEVEL, work at PASSIVE_LEVEL. No lock of a model may be held when a function of this module is called that
@@ -24,10 +24,13 @@ use crate::{
     thread::{self, DISPATCH_LEVEL, PASSIVE_LEVEL},
 };
 
+pub(crate) mod processors;
 mod real;
 #[cfg(test)]
 mod tests;
 mod threads;
+
+pub use processors::{Disturbance, Processor};
 
 /// How long a wait without a limit may last on the real clock before it counts as a hang (V04).
 const HANG: Duration = Duration::from_mins(1);
@@ -58,6 +61,8 @@ pub struct Sched {
     changed: Condvar,
     /// Virtual: the threads that drivers made.
     fibers: threads::Fibers,
+    /// Virtual: processors besides the first.
+    processors: processors::Processors,
 }
 
 #[derive(Default)]
@@ -188,7 +193,7 @@ impl Sched {
 
     /// Sets a timer: `routine` runs at DISPATCH_LEVEL after `due_ns` of time awake, then every `period_ns` unless 0.
     pub fn set_timer(&self, due_ns: u64, period_ns: u64, routine: TimerRoutine) -> TimerId {
-        let due = kernel().clock.unbiased_ns() + due_ns;
+        let due = kernel().clock.unbiased_ns() + due_ns + self.lateness();
         let mut state = lock(&self.state);
         let id = state.next_id();
         state.timers.insert((due, id), Timer { period_ns, routine: Arc::new(Mutex::new(routine)) });
@@ -301,9 +306,12 @@ impl Sched {
     }
 
     /// Virtual: runs one thing that is due now: whether there was one.
-    fn step(&self) -> bool {
+    pub fn step(&self) -> bool {
         if thread::irql() >= DISPATCH_LEVEL {
             return false;
+        }
+        if self.others_first() && self.run_fiber() {
+            return true;
         }
         self.run_dpc() || self.run_timer() || self.run_work() || self.run_fiber()
     }

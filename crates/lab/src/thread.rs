@@ -13,7 +13,7 @@ use crate::{
     cpu_time, fault,
     judge::{Rule, rule},
     kernel::{DriverId, kernel},
-    processor,
+    processor, sched,
 };
 
 /// IRQL of ordinary threads.
@@ -79,12 +79,13 @@ pub fn set_irql(irql: u8) -> u8 {
     IRQL.replace(irql)
 }
 
-/// Number of the processor that this thread plays: its own among the threads that live (real), or 0 (virtual).
+/// Number of the processor that this thread plays: its own among the threads that live (real), or that of a
+/// [`crate::sched::Processor`] (virtual).
 ///
 /// A driver may hold a processor's data without a lock at DISPATCH_LEVEL, so that no two threads share a number.
 pub fn processor() -> u32 {
     match kernel().clock.mode() {
-        Mode::Virtual => 0,
+        Mode::Virtual => sched::processors::number(),
         Mode::Real => PROCESSOR.with(|processor| processor.0),
     }
 }
@@ -92,7 +93,7 @@ pub fn processor() -> u32 {
 /// How many processors the machine seems to have.
 pub fn processors() -> u32 {
     match kernel().clock.mode() {
-        Mode::Virtual => 1,
+        Mode::Virtual => 1 + kernel().sched.other_processors(),
         Mode::Real => PROCESSORS,
     }
 }
@@ -217,6 +218,7 @@ pub fn enter(function: &'static str, max_irql: u8, rule: Rule) {
     kernel().judge.check(rule, IRQL.get() <= max_irql, || {
         format!("{function} called at IRQL {}, allowed up to {max_irql}", IRQL.get())
     });
+    kernel().sched.called(function);
 }
 
 /// Keeps the call for reports, and measures the driver's stack at it (V42).

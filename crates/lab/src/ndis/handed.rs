@@ -150,13 +150,11 @@ impl Handed<'_> {
             });
         }
         if self.is_above_mtu() {
-            let usual = [
-                NDIS_STATUS_SUCCESS,
-                NDIS_STATUS_PAUSED,
-                NDIS_STATUS_SEND_ABORTED,
-                NDIS_STATUS_LOW_POWER_STATE,
-            ]
-            .contains(&status);
+            let usual =
+                [NDIS_STATUS_SUCCESS, NDIS_STATUS_PAUSED, NDIS_STATUS_SEND_ABORTED, NDIS_STATUS_LOW_POWER_STATE]
+                    .contains(&status);
+            // Where something over its data was sent instead, the status is what became of that.
+            let usual = usual || packet.locked().lending.was_lent;
             packet.check(rule::V26, usual, || {
                 format!("{} refused a frame above the MTU with {status:#x}", module.name())
             });
@@ -191,11 +189,11 @@ impl Handed<'_> {
         let key = (matches!(self.hand, Hand::Send), self.packet.flow);
         let mut passed_on = lock(&self.module.order);
         let last = passed_on.entry(key).or_default();
-        let before = *last;
-        *last = before.max(order.delivery);
+        let (before, later) = *last;
+        *last = (*last).max((order.delivery, self.packet.id));
         drop(passed_on);
         self.packet.check(rule::V31, !order.is_before(before), || {
-            format!("{} passed it on after a later one of its flow", self.module.name())
+            format!("{} passed it on after a later one of its flow, NBL {later}", self.module.name())
         });
     }
 }

@@ -133,8 +133,8 @@ pub struct Module {
     pub(super) low_power: AtomicBool,
     /// How long the network event that it has was with those above.
     pub(super) event_passed_ns: AtomicU64,
-    /// Last place in the order of delivery that was passed on, by direction and flow (V31).
-    pub(super) order: Mutex<HashMap<(bool, u64), u64>>,
+    /// Last place in the order of delivery that was passed on, and which NBL's it was, by direction and flow (V31).
+    pub(super) order: Mutex<HashMap<(bool, u64), (u64, u64)>>,
 }
 
 /// What NDIS serializes for a module: one OID request at a time.

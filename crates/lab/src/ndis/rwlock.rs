@@ -12,6 +12,7 @@ use nblease_ndis::sys::{LOCK_STATE_EX, NDIS_HANDLE, PVOID};
 
 use super::raw;
 use crate::{
+    clock::Mode,
     faults::FaultKind,
     judge::rule,
     kernel::kernel,
@@ -89,7 +90,13 @@ fn raise(function: &'static str, state: *mut LOCK_STATE_EX, kind: u8, flags: u8)
 }
 
 /// Tries until `attempt` succeeds.
-fn spin(mut attempt: impl FnMut() -> bool) {
+fn spin(function: &'static str, mut attempt: impl FnMut() -> bool) {
+    if kernel().clock.mode() == Mode::Virtual {
+        if !kernel().sched.spin(attempt) {
+            kernel().judge.fatal(rule::V39, format!("{function}: a deadlock"), Vec::new());
+        }
+        return;
+    }
     while !attempt() {
         std::thread::yield_now();
     }
@@ -102,7 +109,7 @@ pub(super) unsafe extern "efiapi" fn acquire_read(at: PVOID, state: *mut LOCK_ST
     let me = std::thread::current().id();
     let own = lock(&rw.holders).writer == Some(me);
     kernel().judge.check(rule::V39, !own, || format!("{FUNCTION} by the writer: a deadlock"));
-    spin(|| {
+    spin(FUNCTION, || {
         let mut holders = lock(&rw.holders);
         let free = holders.writer.is_none();
         if free {
@@ -124,7 +131,7 @@ pub(super) unsafe extern "efiapi" fn acquire_write(at: PVOID, state: *mut LOCK_S
         holders.writer == Some(me) || holders.readers.contains_key(&this_thread())
     };
     kernel().judge.check(rule::V39, !own, || format!("{FUNCTION} by a holder: a deadlock"));
-    spin(|| {
+    spin(FUNCTION, || {
         let mut holders = lock(&rw.holders);
         let free = holders.writer.is_none() && holders.readers.is_empty();
         if free {

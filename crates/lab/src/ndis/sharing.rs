@@ -24,6 +24,8 @@ pub(super) struct Lending {
     pub viewers: usize,
     /// How long the lender was held before the present time: since it came, or since its borrowers are back.
     pub held_before_ns: u64,
+    /// It was lent: how it ends is how its borrowers ended.
+    pub was_lent: bool,
 }
 
 const WHY: &str = "a packet that describes its data is on its way";
@@ -59,6 +61,7 @@ impl Ledger {
                 state.lending.held_before_ns += now.saturating_sub(state.since_ns);
             }
             state.lending.out += 1;
+            state.lending.was_lent = true;
             let viewed = state.lending.viewers > 0;
             lender.note(&mut state, "lends its data to a packet handed off by", module.name());
             drop(state);

@@ -8,6 +8,7 @@ pub mod live;
 pub mod reader;
 pub mod replay;
 mod stranger;
+pub mod stress;
 pub mod traffic;
 
 use crate::{clock::Mode, kernel::kernel};

@@ -8,7 +8,7 @@ use std::{
     sync::{Arc, Condvar, Mutex, PoisonError},
 };
 
-use super::Sched;
+use super::{Sched, processors};
 use crate::{clock::Mode, kernel::kernel, sync::lock};
 
 /// What a thread runs.
@@ -30,10 +30,16 @@ enum Turn {
 /// What a thread without a turn waits for.
 #[derive(Clone, Copy)]
 struct Wait {
-    /// The scheduler's generation when its condition was last looked at; none: it has not begun.
+    /// The scheduler's generation when its condition was last looked at; none: it does not wait.
     seen: Option<u64>,
     /// When it stops to wait, in unbiased nanoseconds.
     limit: Option<u64>,
+    /// Until somebody says so.
+    parked: bool,
+}
+
+impl Wait {
+    const NONE: Self = Self { seen: None, limit: None, parked: false };
 }
 
 /// A thread of virtual mode.
@@ -55,8 +61,19 @@ impl Fiber {
     }
 
     fn is_ready(&self, generation: u64, now: u64) -> bool {
-        let Wait { seen, limit } = *lock(&self.wait);
-        *lock(&self.turn) == Turn::Scheduler && (seen != Some(generation) || limit.is_some_and(|limit| limit <= now))
+        let Wait { seen, limit, parked } = *lock(&self.wait);
+        let due = seen != Some(generation) || limit.is_some_and(|limit| limit <= now);
+        *lock(&self.turn) == Turn::Scheduler && !parked && due
+    }
+
+    /// Whether it rests until [`Self::unpark`].
+    pub(super) fn is_parked(&self) -> bool {
+        lock(&self.wait).parked
+    }
+
+    /// It has something to do.
+    pub(super) fn unpark(&self) {
+        lock(&self.wait).parked = false;
     }
 }
 
@@ -79,34 +96,66 @@ impl Sched {
     /// # Panics
     /// Where the system has no thread to give.
     pub fn start_thread(&self, name: &str, body: Body) {
-        let builder = std::thread::Builder::new().name(name.to_owned());
         if kernel().clock.mode() == Mode::Real {
+            let builder = std::thread::Builder::new().name(name.to_owned());
             builder.spawn(body).expect("a thread for a driver");
             return;
         }
-        let wait = Mutex::new(Wait { seen: None, limit: None });
+        self.start_fiber(name, body);
+    }
+
+    /// Virtual: starts a thread.
+    pub(super) fn start_fiber(&self, name: &str, body: Body) -> Arc<Fiber> {
+        let wait = Mutex::new(Wait::NONE);
         let fiber = Arc::new(Fiber { turn: Mutex::new(Turn::Scheduler), changed: Condvar::new(), wait });
         lock(&self.fibers.all).push(fiber.clone());
+        let own = fiber.clone();
         let run = move || {
             // The turn is not the thread's yet.
-            let mut turn = lock(&fiber.turn);
+            let mut turn = lock(&own.turn);
             while *turn != Turn::Thread {
-                turn = fiber.changed.wait(turn).unwrap_or_else(PoisonError::into_inner);
+                turn = own.changed.wait(turn).unwrap_or_else(PoisonError::into_inner);
             }
             drop(turn);
-            CURRENT.set(Some(fiber.clone()));
+            CURRENT.set(Some(own.clone()));
             body();
-            fiber.hand(Turn::Over, |_| true);
+            own.hand(Turn::Over, |_| true);
         };
+        let builder = std::thread::Builder::new().name(name.to_owned());
         builder.spawn(run).expect("a thread for a driver");
         self.changed();
+        fiber
+    }
+
+    /// Whether calls of drivers on this thread may be disturbed: it is a processor.
+    pub(super) fn may_be_disturbed() -> bool {
+        processors::number() != 0 || CURRENT.with_borrow(Option::is_none)
+    }
+
+    /// This virtual thread lets others run, and goes on when it is its turn again.
+    pub(super) fn pass_turn() {
+        let fiber = CURRENT.with_borrow(Clone::clone);
+        if let Some(fiber) = fiber {
+            *lock(&fiber.wait) = Wait::NONE;
+            fiber.hand(Turn::Scheduler, |turn| turn == Turn::Thread);
+        }
+    }
+
+    /// This virtual thread rests until it is unparked.
+    pub(super) fn park() {
+        let fiber = CURRENT.with_borrow(Clone::clone);
+        if let Some(fiber) = fiber {
+            *lock(&fiber.wait) = Wait { parked: true, ..Wait::NONE };
+            fiber.hand(Turn::Scheduler, |turn| turn == Turn::Thread);
+        }
     }
 
     /// Virtual: lets one thread run that may have something to do: whether there was one.
     pub(super) fn run_fiber(&self) -> bool {
         let (generation, now) = (lock(&self.state).generation, kernel().clock.unbiased_ns());
-        let ready = lock(&self.fibers.all).iter().find(|fiber| fiber.is_ready(generation, now)).cloned();
-        let Some(fiber) = ready else { return false };
+        let ready: Vec<_> =
+            lock(&self.fibers.all).iter().filter(|fiber| fiber.is_ready(generation, now)).cloned().collect();
+        let Some(fiber) = ready.get(self.choose(ready.len())).cloned() else { return false };
         fiber.hand(Turn::Thread, |turn| turn != Turn::Thread);
         if *lock(&fiber.turn) == Turn::Over {
             lock(&self.fibers.all).retain(|other| !Arc::ptr_eq(other, &fiber));
@@ -126,7 +175,7 @@ impl Sched {
             if limit.is_some_and(|limit| limit <= kernel().clock.unbiased_ns()) {
                 return Some(false);
             }
-            *lock(&fiber.wait) = Wait { seen: Some(generation), limit };
+            *lock(&fiber.wait) = Wait { seen: Some(generation), limit, parked: false };
             fiber.hand(Turn::Scheduler, |turn| turn == Turn::Thread);
             lock(&fiber.wait).limit = None;
         }

@@ -108,11 +108,17 @@ pub(crate) unsafe extern "win64" fn spin_acquire(globals: *mut WDF_DRIVER_GLOBAL
     let holder = state().spin_lock("WdfSpinLockAcquire", lock.addr()).holder.clone();
     let before = thread::set_irql(DISPATCH_LEVEL);
     thread::lock_taken(lock.addr(), "WDFSPINLOCK");
-    while !try_take(&holder) {
-        if kernel().clock.mode() == Mode::Virtual {
-            kernel().judge.fatal(rule::V39, format!("deadlock on WDFSPINLOCK {:#x}", lock.addr()), Vec::new());
+    let taken = match kernel().clock.mode() {
+        Mode::Virtual => kernel().sched.spin(|| try_take(&holder)),
+        Mode::Real => {
+            while !try_take(&holder) {
+                yield_now();
+            }
+            true
         }
-        yield_now();
+    };
+    if !taken {
+        kernel().judge.fatal(rule::V39, format!("deadlock on WDFSPINLOCK {:#x}", lock.addr()), Vec::new());
     }
     state().spin_lock("WdfSpinLockAcquire", lock.addr()).before = before;
 }

@@ -1,0 +1,69 @@
+//! Stress: events in random order, on several processors whose calls into the kernel interleave, on the virtual clock.
+//!
+//! A run is made of rounds. Each has a kernel of its own, in which the driver is loaded, put through events, and unloaded;
+//! nothing may be left then. What a round is like follows from its seed, and each event from the round's seed and its
+//! number: so a round can be run again without some of its events, and those that matter be found.
+
+mod control;
+mod event;
+mod reader;
+mod round;
+mod traffic;
+mod world;
+
+use std::{ops::Range, path::Path};
+
+use anyhow::{Context as _, Result};
+
+use crate::lab::LabConfig;
+
+pub use round::Ended;
+
+/// Events of a round.
+pub const EVENTS: u64 = 2000;
+
+/// What a run is.
+#[derive(Clone, Debug)]
+pub struct Stress {
+    /// Seed of the run, which is also that of its first round.
+    pub seed: u64,
+    /// Events of all rounds.
+    pub events: u64,
+    /// Which of several processes that share a run this is: it does every `of`th round.
+    pub part: u64,
+    /// How many processes share it.
+    pub of: u64,
+    /// Events of a round that are left out, by number.
+    pub without: Vec<Range<u64>>,
+}
+
+/// The seed of a round.
+pub fn seed_of(run: u64, round: u64) -> u64 {
+    if round == 0 { run } else { mix(run, round) }
+}
+
+/// A seed made of two (SplitMix64).
+fn mix(seed: u64, number: u64) -> u64 {
+    let mut x = seed.wrapping_add(number.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    x = (x ^ x >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    x = (x ^ x >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+    x ^ x >> 31
+}
+
+/// Runs it; `say` is told of each round.
+///
+/// # Errors
+/// What is wrong besides broken rules, which end the process.
+pub fn run(config: &LabConfig, driver: &Path, stress: &Stress, mut say: impl FnMut(u64, &Ended)) -> Result<Ended> {
+    let mut all = Ended::default();
+    let rounds = stress.events.div_ceil(EVENTS);
+    for round in (stress.part..rounds).step_by(stress.of.max(1) as usize) {
+        let seed = seed_of(stress.seed, round);
+        let events = EVENTS.min(stress.events - round * EVENTS);
+        let ended = round::run(config, driver, seed, events, &stress.without)
+            .with_context(|| format!("round {round}, of which the seed is {seed}"))?;
+        say(seed, &ended);
+        all.add(&ended);
+    }
+    Ok(all)
+}

@@ -1,0 +1,136 @@
+//! One round: a kernel, the driver in it, events, and nothing left at the end.
+
+use std::{ops::Range, path::Path};
+
+use anyhow::{Result, bail, ensure};
+use rand::{Rng as _, SeedableRng as _, rngs::SmallRng};
+
+use super::{event::Event, mix, world::World};
+use crate::{
+    clock::Mode,
+    faults::Plan,
+    kernel::{DriverId, kernel},
+    lab::{Lab, LabConfig},
+    sched::Disturbance,
+};
+
+/// What rounds came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Ended {
+    /// Events that were played.
+    pub events: u64,
+    /// Frames that went in at the ends.
+    pub frames: u64,
+    /// Broken rules.
+    pub violations: u64,
+    /// What was left: allocations, packets, calls of programs.
+    pub leaks: u64,
+    /// A number that the same run has again.
+    pub digest: u64,
+}
+
+impl Ended {
+    /// Adds another round's.
+    pub fn add(&mut self, other: &Self) {
+        self.events += other.events;
+        self.frames += other.frames;
+        self.violations += other.violations;
+        self.leaks += other.leaks;
+        self.digest = mix(self.digest, other.digest);
+    }
+}
+
+/// What a round is like.
+struct Nature {
+    processors: u32,
+    disturbance: Disturbance,
+    faults: bool,
+    adapters: usize,
+    ndis_minor: u8,
+}
+
+impl Nature {
+    fn of(rng: &mut SmallRng) -> Self {
+        let processors = rng.random_range(0..=3);
+        let one_in = *[u32::MAX, 100, 30, 10, 4].get(rng.random_range(0..5_usize)).unwrap_or(&u32::MAX);
+        let late_ns = *[0, 1_000_000, 15_600_000].get(rng.random_range(0..3_usize)).unwrap_or(&0);
+        Self {
+            processors,
+            disturbance: Disturbance { one_in, late_ns },
+            faults: rng.random_bool(0.25),
+            adapters: rng.random_range(1..=2),
+            ndis_minor: rng.random_range(83..=89),
+        }
+    }
+}
+
+/// Runs it.
+///
+/// # Errors
+/// What is wrong besides broken rules.
+pub fn run(config: &LabConfig, driver: &Path, seed: u64, events: u64, without: &[Range<u64>]) -> Result<Ended> {
+    let mut rng = SmallRng::seed_from_u64(seed);
+    let nature = Nature::of(&mut rng);
+    let lab = Lab::new(LabConfig { mode: Mode::Virtual, seed, ndis_minor: nature.ndis_minor, ..config.clone() });
+    let kernel = lab.kernel();
+    kernel.judge.under_way(format!("round {seed}: start"));
+    kernel.reseed(seed);
+    let processors = kernel.sched.start_processors(nature.processors);
+    kernel.sched.disturb(nature.disturbance);
+
+    let driver = lab.load(driver)?;
+    if nature.faults && rng.random_bool(0.2) {
+        kernel.faults.plan(Plan::Nth(rng.random_range(1..30)));
+    }
+    let mut ended = Ended::default();
+    if lab.start(driver) >= 0 {
+        let mut world = World::new(&lab, processors, nature.faults);
+        for _ in 0..nature.adapters {
+            world.plug(&mut rng);
+        }
+        for number in (0..events).filter(|number| !without.iter().any(|range| range.contains(number))) {
+            kernel.reseed(mix(seed, number));
+            let mut rng = SmallRng::seed_from_u64(mix(!seed, number));
+            let event = Event::draw(&mut rng);
+            kernel.judge.under_way(format!("round {seed}: event {number}: {event:?}"));
+            world.play(event, &mut rng)?;
+            ended.events += 1;
+        }
+        kernel.judge.under_way(format!("round {seed}: end"));
+        ended.frames = world.frames();
+        ended.leaks += take_down(&lab, driver, world, &mut rng)?;
+    } else {
+        ensure!(!kernel.faults.failed().is_empty(), "DriverEntry fails");
+        drop(processors);
+    }
+    ended.digest = kernel.sched.digest();
+    ended.leaks += kernel.memory.pool.live(driver).len() as u64;
+    ended.violations = lab.finish().violations.len() as u64;
+    Ok(ended)
+}
+
+/// The end: programs close or die, adapters go or stay, the driver is unloaded. What was left.
+fn take_down(lab: &Lab, driver: DriverId, mut world: World<'_>, rng: &mut SmallRng) -> Result<u64> {
+    world.come_to_rest();
+    kernel().faults.plan(Plan::None);
+    let programs_first = rng.random_bool(0.7);
+    if programs_first {
+        world.end_programs(rng);
+    }
+    if rng.random_bool(0.5) {
+        world.unplug_all();
+    }
+    let unloaded = lab.unload(driver);
+    if programs_first {
+        ensure!(unloaded, "the driver does not unload");
+    } else {
+        world.end_programs(rng);
+    }
+    kernel().sched.pump();
+    if !unloaded && kernel().io.is_unload_pending(driver) {
+        bail!("the driver stays when all handles are closed");
+    }
+    let left = world.left();
+    ensure!(left.is_empty(), "left at the end: {}", left.join("; "));
+    Ok(left.len() as u64)
+}

@@ -1,0 +1,157 @@
+//! Frames that go in at the ends: lists of any shape, with out-of-band information of all kinds.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
+use nblease_ndis::sys::{
+    NDIS_NBL_FLAGS_IS_LOOPBACK_PACKET, NDIS_NBL_FLAGS_RECV_READ_ONLY, NDIS_NBL_FLAGS_SEND_READ_ONLY,
+    NDIS_RECEIVE_FLAGS_DISPATCH_LEVEL, NDIS_RECEIVE_FLAGS_RESOURCES, NDIS_SEND_FLAGS_CHECK_FOR_LOOPBACK,
+    NDIS_SEND_FLAGS_DISPATCH_LEVEL, NetBufferListCancelId, NetBufferListFilteringInfo, NetBufferListHashInfo,
+    NetBufferListHashValue, TcpIpChecksumNetBufferListInfo, TcpLargeSendNetBufferListInfo,
+};
+use rand::{Rng as _, rngs::SmallRng};
+
+use crate::{
+    ndis::{Adapter, Frame, Oob, RecvNbl, SendNbl},
+    scenario::traffic::{self, LARGE_SEND},
+};
+
+/// CancelIds of sends: few, so that cancels find some.
+pub const CANCEL_IDS: usize = 8;
+/// Sets of talkers. Not the first, whose IPv6 frames have extension headers in which any bytes may stand: how far they
+/// are followed is everyone's own business, and so which flow such a frame is of.
+const SPEAKERS: std::ops::Range<u8> = 1..8;
+/// Short lists that come one after the other.
+const MANY: usize = 40;
+
+/// Counts frames.
+pub type Frames = Arc<AtomicU64>;
+
+/// What kind of receives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Of the card.
+    Owned,
+    /// Of the card, lent for the call.
+    Lent,
+    /// Sends that NDIS looped back.
+    Looped,
+}
+
+fn bytes(rng: &mut SmallRng) -> Vec<u8> {
+    let speaker = rng.random_range(SPEAKERS);
+    let mut bytes = traffic::frame(rng, speaker);
+    // Long frames take time, and show what a few show.
+    if bytes.len() > 300 && rng.random_bool(0.8) {
+        bytes.truncate(rng.random_range(60..300));
+    }
+    bytes
+}
+
+fn vlan(rng: &mut SmallRng, oob: &mut Oob) {
+    if rng.random_bool(0.15) {
+        oob.set_vlan(rng.random_range(1..=u16::MAX));
+    }
+}
+
+fn hash(rng: &mut SmallRng, oob: &mut Oob) {
+    if rng.random_bool(0.2) {
+        oob.set(NetBufferListHashValue, rng.random_range(1..6));
+        oob.set(NetBufferListHashInfo, 0x0101);
+    }
+}
+
+/// An NBL of up to 5 frames; now and then one with more frames than a lease tells apart.
+fn a_send(rng: &mut SmallRng) -> SendNbl {
+    let first = bytes(rng);
+    let head = first.get(..58.min(first.len())).unwrap_or_default().to_vec();
+    let others = match rng.random_range(0..60) {
+        0 => rng.random_range(5..90),
+        1..30 => 0,
+        _ => rng.random_range(1..5),
+    };
+    let mut frames = vec![Frame::new(first)];
+    for _ in 0..others {
+        let mut next = if others > 5 { vec![rng.random(); 60] } else { bytes(rng) };
+        let shared = head.len().min(next.len());
+        if let (Some(to), Some(from)) = (next.get_mut(..shared), head.get(..shared)) {
+            to.copy_from_slice(from);
+        }
+        frames.push(Frame::new(next));
+    }
+    let mut oob = Oob::default();
+    vlan(rng, &mut oob);
+    hash(rng, &mut oob);
+    if rng.random_bool(0.05) {
+        oob.set(TcpLargeSendNetBufferListInfo, LARGE_SEND);
+    }
+    if rng.random_bool(0.6) {
+        oob.set(NetBufferListCancelId, rng.random_range(1..=CANCEL_IDS));
+    }
+    let nbl_flags = if rng.random_bool(0.1) { NDIS_NBL_FLAGS_SEND_READ_ONLY } else { 0 };
+    SendNbl { frames, oob, nbl_flags }
+}
+
+fn a_receive(rng: &mut SmallRng, kind: Kind) -> RecvNbl {
+    let mut oob = Oob::default();
+    vlan(rng, &mut oob);
+    hash(rng, &mut oob);
+    if rng.random_bool(0.2) {
+        // IpChecksumSucceeded, TcpChecksumSucceeded.
+        oob.set(TcpIpChecksumNetBufferListInfo, 1 << 5 | 1 << 3);
+    }
+    if rng.random_bool(0.1) {
+        // QueueId.
+        oob.set(NetBufferListFilteringInfo, rng.random_range(1..4) << 16);
+    }
+    let nbl_flags = match rng.random_range(0..10) {
+        _ if kind == Kind::Looped => NDIS_NBL_FLAGS_IS_LOOPBACK_PACKET,
+        0 => NDIS_NBL_FLAGS_RECV_READ_ONLY,
+        _ => 0,
+    };
+    RecvNbl { frame: Frame::new(bytes(rng)), oob, nbl_flags }
+}
+
+/// Sends, of which each list is short.
+pub fn sends(rng: &mut SmallRng) -> (Vec<SendNbl>, u32) {
+    let count = rng.random_range(1..=3);
+    let mut flags = 0;
+    if rng.random_bool(0.2) {
+        flags |= NDIS_SEND_FLAGS_CHECK_FOR_LOOPBACK;
+    }
+    if rng.random_bool(0.3) {
+        flags |= NDIS_SEND_FLAGS_DISPATCH_LEVEL;
+    }
+    ((0..count).map(|_| a_send(rng)).collect(), flags)
+}
+
+/// Receives.
+pub fn receives(rng: &mut SmallRng, kind: Kind) -> (Vec<RecvNbl>, u32) {
+    let count = rng.random_range(1..=4);
+    let mut flags = if kind == Kind::Lent { NDIS_RECEIVE_FLAGS_RESOURCES } else { 0 };
+    if rng.random_bool(0.3) {
+        flags |= NDIS_RECEIVE_FLAGS_DISPATCH_LEVEL;
+    }
+    ((0..count).map(|_| a_receive(rng, kind)).collect(), flags)
+}
+
+/// Sends, now.
+pub fn send(adapter: &Arc<Adapter>, (sends, flags): &(Vec<SendNbl>, u32), frames: &Frames) {
+    if adapter.send(sends, *flags) {
+        frames.fetch_add(sends.iter().map(|send| send.frames.len() as u64).sum(), Ordering::Relaxed);
+    }
+}
+
+/// Receives, now.
+pub fn receive(adapter: &Arc<Adapter>, (receives, flags): &(Vec<RecvNbl>, u32), frames: &Frames) {
+    if adapter.receive(receives, *flags) {
+        frames.fetch_add(receives.len() as u64, Ordering::Relaxed);
+    }
+}
+
+/// Many short lists that are lent.
+pub fn many_lent(rng: &mut SmallRng) -> Vec<(Vec<RecvNbl>, u32)> {
+    (0..MANY).map(|_| (vec![a_receive(rng, Kind::Lent)], NDIS_RECEIVE_FLAGS_RESOURCES)).collect()
+}
