@@ -22,7 +22,7 @@ use nblease_wdf::{
     lock::SpinLock,
     pool::PoolArc,
     read::CancelledRead,
-    request::Request,
+    request::{Buffers, Request},
     time,
     timer::Timer,
 };
@@ -183,24 +183,24 @@ fn query_version(driver: &Driver, request: &mut Request) -> Result<usize, NtStat
         max_verdicts: abi::verdict::MAX_VERDICTS,
         reserved1: [0; 4],
     };
-    answer(request, &[info.as_bytes()], &[])
+    answer(request.output(0)?, &[info.as_bytes()], &[])
 }
 
 fn list_adapters(driver: &Driver, request: &mut Request) -> Result<usize, NtStatus> {
-    let length = request.output(size_of::<AdapterList>())?.len();
-    let room = AdapterList::room(length).unwrap_or(0);
+    let output = request.output(size_of::<AdapterList>())?;
+    let room = AdapterList::room(output.len()).unwrap_or(0);
     let (entries, total) = {
         let registry = driver.registry.lock();
         let adapters = registry.adapters();
         (collect(adapters.iter().take(room).map(|adapter| adapter.entry()))?, adapters.len())
     };
     let head = AdapterList::new(entries.len() as u32, total as u32);
-    answer(request, &[head.as_bytes()], entries.as_bytes())
+    answer(output, &[head.as_bytes()], entries.as_bytes())
 }
 
 fn stats(driver: &Driver, handle: &Handle, request: &mut Request) -> Result<usize, NtStatus> {
-    let length = request.output(0)?.len();
-    let room = StatsHeader::room(length).ok_or(status(abi::NtStatus::BUFFER_TOO_SMALL))?;
+    let output = request.output(0)?;
+    let room = StatsHeader::room(output.len()).ok_or(status(abi::NtStatus::BUFFER_TOO_SMALL))?;
     let reader = handle.reader();
     let (header, counters, adapters) = {
         let registry = driver.registry.lock();
@@ -213,16 +213,14 @@ fn stats(driver: &Driver, handle: &Handle, request: &mut Request) -> Result<usiz
         (StatsHeader::new(count, total, registry.readers() as u32, scope), counters, adapters)
     };
     let leases = driver.leases.stats();
-    answer(request, &[header.as_bytes(), counters.as_bytes(), leases.as_bytes()], adapters.as_bytes())
+    answer(output, &[header.as_bytes(), counters.as_bytes(), leases.as_bytes()], adapters.as_bytes())
 }
 
 fn configure(driver: &Driver, handle: &Handle, request: &mut Request) -> Result<usize, NtStatus> {
-    // Input and output lie in the same buffer, so the output is asked for before the input is looked at, and the
-    // configuration is a copy.
-    request.output(size_of::<ConfigureReply>())?;
+    let buffers = request.buffers()?;
+    has_room(&buffers, size_of::<ConfigureReply>())?;
     let (config, rules, reply) = {
-        let input = request.input(0)?;
-        let (config, luids, rules) = Configure::parse(input).map_err(|error| status(error.status()))?;
+        let (config, luids, rules) = Configure::parse(buffers.input()).map_err(|error| status(error.status()))?;
         (ReaderConfig::new(&config, luids), collect(rules.iter().copied())?, config.reply())
     };
     let rules = RuleTable::new(rules).map_err(|_| status(abi::NtStatus::INVALID_PARAMETER))?;
@@ -253,22 +251,27 @@ fn configure(driver: &Driver, handle: &Handle, request: &mut Request) -> Result<
         registry.add(&reader)?;
     }
     handle.set(State::Reader(reader));
-    answer(request, &[reply.as_bytes()], &[])
+    answer(buffers.into_output(), &[reply.as_bytes()], &[])
 }
 
 fn verdicts(driver: &Driver, handle: &Handle, request: &mut Request) -> Result<usize, NtStatus> {
     let reader = handle.reader().ok_or(status(abi::NtStatus::DEVICE_NOT_READY))?;
     let id = reader.lease_id().filter(|_| reader.config().is_gate());
     let id = id.ok_or(status(abi::NtStatus::INVALID_DEVICE_REQUEST))?;
+    let buffers = request.buffers()?;
+    let list = Verdicts::parse(buffers.input()).map_err(|error| status(error.status()))?;
     // Before any verdict holds it has to be sure that all can be told.
-    let count = Verdicts::parse(request.input(0)?).map_err(|error| status(error.status()))?.len();
-    request.output(VerdictsReply::output_len(count))?;
+    has_room(&buffers, VerdictsReply::output_len(list.len()))?;
     let mut statuses = Vec::new();
-    statuses.try_reserve_exact(count).map_err(|_| NtStatus::INSUFFICIENT_RESOURCES)?;
-    let list = Verdicts::parse(request.input(0)?).map_err(|error| status(error.status()))?;
+    statuses.try_reserve_exact(list.len()).map_err(|_| NtStatus::INSUFFICIENT_RESOURCES)?;
     let accepted = verdict::answer(driver, &reader, id, list, &mut statuses);
     let reply = VerdictsReply::new(statuses.len() as u32, accepted);
-    answer(request, &[reply.as_bytes()], statuses.as_bytes())
+    answer(buffers.into_output(), &[reply.as_bytes()], statuses.as_bytes())
+}
+
+/// Whether an answer of so many bytes can be given.
+fn has_room(buffers: &Buffers<'_>, length: usize) -> Result<(), NtStatus> {
+    if buffers.output_len() < length { Err(status(abi::NtStatus::BUFFER_TOO_SMALL)) } else { Ok(()) }
 }
 
 /// The performance counter tied to the time of day, once for each reader.
@@ -288,13 +291,13 @@ fn collect<T>(items: impl ExactSizeIterator<Item = T>) -> Result<Vec<T>, NtStatu
 }
 
 /// Writes the heads and the entries behind each other into the output, and says how many bytes they are.
-fn answer(request: &mut Request, heads: &[&[u8]], entries: &[u8]) -> Result<usize, NtStatus> {
-    let length = heads.iter().map(|head| head.len()).sum::<usize>() + entries.len();
-    let mut output = request.output(length)?;
+fn answer(mut output: &mut [u8], heads: &[&[u8]], entries: &[u8]) -> Result<usize, NtStatus> {
+    let mut length = 0;
     for part in heads.iter().chain(&[entries]) {
         let (room, rest) = output.split_at_mut_checked(part.len()).ok_or(status(abi::NtStatus::BUFFER_TOO_SMALL))?;
         room.copy_from_slice(part);
         output = rest;
+        length += part.len();
     }
     Ok(length)
 }

@@ -1,6 +1,6 @@
 //! A request that the driver owns: it is completed exactly once, by consuming it.
 
-use core::{mem::ManuallyDrop, ptr::null_mut, slice};
+use core::{marker::PhantomData, mem::ManuallyDrop, ptr::null_mut, slice};
 
 use wdk_sys::{PVOID, WDFREQUEST, call_unsafe_wdf_function_binding};
 
@@ -45,11 +45,19 @@ impl Request {
         }
     }
 
-    /// The input of a buffered request, at least `min` bytes of it.
+    /// Input and output of a buffered request, of which neither is empty; once they are there, nothing of them can fail
+    /// any more. PASSIVE_LEVEL.
     ///
-    /// The length is that of the request's own buffer. Input and output share it: take what is needed from the input
-    /// before writing the output. PASSIVE_LEVEL.
-    pub fn input(&self, min: usize) -> Result<&[u8], NtStatus> {
+    /// # Errors
+    /// STATUS_BUFFER_TOO_SMALL where one is empty, STATUS_INSUFFICIENT_RESOURCES.
+    pub fn buffers(&mut self) -> Result<Buffers<'_>, NtStatus> {
+        let (input, input_len) = self.input_buffer()?;
+        let (output, output_len) = self.output_buffer(0)?;
+        Ok(Buffers { input, input_len, output, output_len, _request: PhantomData })
+    }
+
+    /// Address and length of the input buffer.
+    fn input_buffer(&self) -> Result<(PVOID, usize), NtStatus> {
         let mut buffer: PVOID = null_mut();
         let mut length = 0;
         // SAFETY: the request is owned, the pointers are to locals.
@@ -57,14 +65,13 @@ impl Request {
             call_unsafe_wdf_function_binding!(
                 WdfRequestRetrieveInputBuffer,
                 self.0,
-                min,
+                0,
                 &raw mut buffer,
                 &raw mut length
             )
         };
         NtStatus(status).check()?;
-        // SAFETY: the system buffer is the request's as long as it is not completed, and `self` is borrowed meanwhile.
-        Ok(unsafe { slice::from_raw_parts(buffer.cast::<u8>(), length) })
+        Ok((buffer, length))
     }
 
     /// The output of a buffered request, at least `min` bytes of it. PASSIVE_LEVEL.
@@ -90,6 +97,34 @@ impl Request {
         };
         NtStatus(status).check()?;
         Ok((buffer, length))
+    }
+}
+
+/// Input and output of a buffered request. They are the same memory: to write the output is to give the input up.
+pub struct Buffers<'a> {
+    input: PVOID,
+    input_len: usize,
+    output: PVOID,
+    output_len: usize,
+    _request: PhantomData<&'a mut Request>,
+}
+
+impl<'a> Buffers<'a> {
+    /// The input, as long as the request's own buffer is.
+    pub const fn input(&self) -> &[u8] {
+        // SAFETY: the system buffer is the request's, which is borrowed, and not completed meanwhile; nobody else writes it.
+        unsafe { slice::from_raw_parts(self.input.cast::<u8>(), self.input_len) }
+    }
+
+    /// Bytes that the output has room for.
+    pub const fn output_len(&self) -> usize {
+        self.output_len
+    }
+
+    /// The output.
+    pub const fn into_output(self) -> &'a mut [u8] {
+        // SAFETY: as for the input, which is not borrowed any more.
+        unsafe { slice::from_raw_parts_mut(self.output.cast::<u8>(), self.output_len) }
     }
 }
 
