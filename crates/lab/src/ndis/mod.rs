@@ -254,7 +254,10 @@ impl Ndis {
 ///
 /// `revisions` lists (revision, size), as `NDIS_SIZEOF_..._REVISION_n` says.
 pub(crate) fn check_header(what: &str, header: NDIS_OBJECT_HEADER, kind: u8, revisions: &[(u8, u16)]) -> bool {
-    let good = header.Type == kind && revisions.contains(&(header.Revision, header.Size));
+    // A structure as a later header has it, with an earlier revision in use, is longer than that revision asks for.
+    let most = revisions.iter().map(|(_, size)| *size).max();
+    let least = revisions.iter().find(|(revision, _)| *revision == header.Revision).map(|(_, size)| *size);
+    let good = header.Type == kind && least.is_some_and(|least| header.Size >= least) && Some(header.Size) <= most;
     kernel().judge.check(rule::V10, good, || {
         format!(
             "{what}: header has type {:#x}, revision {}, size {}; expected type {kind:#x} and one of {revisions:?}",
