@@ -129,6 +129,8 @@ pub(super) unsafe extern "efiapi" fn ndis_f_register_filter_driver(
     kernel()
         .judge
         .check(rule::V07, !driver_object.is_null(), || "NdisFRegisterFilterDriver without a driver object".to_owned());
+    // Before FilterSetOptions, which may compare it with the handle that it gets.
+    raw::write(handle, std::ptr::without_provenance_mut(driver.handle));
     if let Some(set_options) = characteristics.SetOptionsHandler {
         let ndis_handle = std::ptr::without_provenance_mut(driver.handle);
         let status = thread::call_driver(id, "FilterSetOptions", PASSIVE_LEVEL, || {
@@ -139,7 +141,6 @@ pub(super) unsafe extern "efiapi" fn ndis_f_register_filter_driver(
             return status;
         }
     }
-    raw::write(handle, std::ptr::without_provenance_mut(driver.handle));
     lock(&kernel().ndis.drivers).push(driver.clone());
     attach_everywhere(&driver);
     NDIS_STATUS_SUCCESS
