@@ -78,6 +78,7 @@ struct LifecycleArgs {
 }
 
 #[derive(Args)]
+#[allow(clippy::struct_excessive_bools, reason = "switches of a command line")]
 struct AnyArgs {
     /// A driver; several make a stack, the lowest first.
     #[arg(long = "sys", required = true)]
@@ -96,6 +97,9 @@ struct AnyArgs {
     /// The drivers pass everything on: what goes in has to come out.
     #[arg(long)]
     transparent: bool,
+    /// No send comes to a stack that is paused, or to a filter that is about to be.
+    #[arg(long)]
+    polite: bool,
     /// Print the report as JSON, that of a violation too.
     #[arg(long)]
     json: bool,
@@ -259,7 +263,7 @@ impl Lives {
     fn live(&mut self, args: &LifecycleArgs, seed: u64, plan: &Plan) -> Result<u64> {
         let mode = if args.real { Mode::Real } else { Mode::Virtual };
         let transparent = args.transparent && *plan == Plan::None;
-        let life = Lifecycle { drivers: args.sys.clone(), rounds: args.rounds, transparent };
+        let life = Lifecycle { drivers: args.sys.clone(), rounds: args.rounds, transparent, polite: false };
         let lab = Lab::new(args.run.config(mode, seed)?);
         let faults = &lab.kernel().faults;
         faults.plan(plan.clone());
@@ -277,7 +281,8 @@ impl Lives {
 
 fn any_filter(args: &AnyArgs) -> Result<()> {
     let mode = if args.real { Mode::Real } else { Mode::Virtual };
-    let life = Lifecycle { drivers: args.sys.clone(), rounds: args.rounds, transparent: args.transparent };
+    let AnyArgs { rounds, transparent, polite, .. } = *args;
+    let life = Lifecycle { drivers: args.sys.clone(), rounds, transparent, polite };
     let replay = args.replay.as_ref().map(|path| capture::frames(path)).transpose()?.unwrap_or_default();
     let mut config = args.run.config(mode, args.run.seed)?;
     if args.json {

@@ -44,6 +44,8 @@ pub struct Lifecycle {
     pub rounds: usize,
     /// The drivers pass everything on: what goes in has to come out.
     pub transparent: bool,
+    /// No send comes to a stack that is paused, or to a filter that is about to be.
+    pub polite: bool,
 }
 
 /// Runs it in a lab: frames that went through.
@@ -64,7 +66,9 @@ pub fn run(lab: &Lab, life: &Lifecycle) -> Result<usize> {
     let adapter = early.unwrap_or_else(|| lab.adapter(AdapterConfig::default()));
     let ends = Ends::watch(&adapter);
     ends.with_loopback.store(true, Ordering::Relaxed);
-    adapter.send_strays();
+    if !life.polite {
+        adapter.send_strays();
+    }
     for _ in 0..3 {
         traffic_round(&adapter, &ends, life.rounds);
         traffic::send_and_receive_plain(&adapter, &ends);
@@ -73,7 +77,7 @@ pub fn run(lab: &Lab, life: &Lifecycle) -> Result<usize> {
         control_round(&adapter, life.transparent)?;
         // A filter may have something when it is paused.
         traffic::send_and_receive_plain(&adapter, &ends);
-        pause_round(&adapter);
+        pause_round(&adapter, life.polite);
     }
     stranger.call_and_leave();
     let second = lab.adapter(AdapterConfig { name: "Ethernet 2".to_owned(), ..AdapterConfig::default() });
@@ -208,8 +212,13 @@ fn cancel_round(adapter: &Arc<Adapter>, ends: &Ends, transparent: bool) {
 }
 
 /// A pause, sends that come all the same, a restart.
-fn pause_round(adapter: &Arc<Adapter>) {
+fn pause_round(adapter: &Arc<Adapter>, polite: bool) {
     adapter.pause();
+    if polite {
+        settle();
+        adapter.restart();
+        return settle();
+    }
     let before = adapter.completions().get(&NDIS_STATUS_PAUSED).copied().unwrap_or_default();
     let stray = SendNbl::new([Frame::new(vec![7; 60])]);
     let mut large = stray.clone();
