@@ -99,7 +99,7 @@ fn what_filters_import_of_the_kernel_is_there() {
 
 #[test]
 fn a_device_by_ndis_and_its_services_are_there() {
-    checks_hold("ndis_device", 4);
+    checks_hold("ndis_device", 5);
 }
 
 #[test]

@@ -98,7 +98,18 @@ static ULONG ndis_services(void) {
     return 0;
 }
 
-static check *const checks[] = { configuration, extension, ndis_locks, ndis_services };
+static ULONG ndis_system(void) {
+    UNICODE_STRING made, expected = STRING(L"Made");
+    ULONG count = NdisGroupActiveProcessorCount(0);
+    CHECK(count && NdisSystemProcessorCount() > 0 && NdisActiveGroupCount() == 1);
+    CHECK(__builtin_popcountll(NdisGroupActiveProcessorMask(0)) == (int)count);
+    NdisInitializeString(&made, (PUCHAR)"Made");
+    CHECK(RtlEqualUnicodeString(&made, &expected, 0));
+    NdisFreeMemory(made.Buffer, 0, 0);
+    return 0;
+}
+
+static check *const checks[] = { configuration, extension, ndis_locks, ndis_services, ndis_system };
 
 static NTSTATUS succeed(PDEVICE_OBJECT object, PIRP irp) { return complete(irp, STATUS_SUCCESS, 0); }
 static NTSTATUS control(PDEVICE_OBJECT object, PIRP irp) {

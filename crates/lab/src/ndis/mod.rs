@@ -19,6 +19,7 @@
 //! | `oid`, `answers`, `status`, `pnp` | requests and what the miniport answers, indications, events |
 //! | `power` | suspend and resume, on three paths |
 //! | `timer`, `rwlock`, `services`, `objects` | timers, locks, work items, events, memory; what a driver has of them |
+//! | `device`, `config`, `system` | devices of filters, their parameters, what NDIS says of the machine |
 
 pub mod adapter;
 mod answers;
@@ -69,6 +70,7 @@ mod sharing;
 mod sharing_tests;
 mod snapshot;
 mod status;
+mod system;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
@@ -131,6 +133,7 @@ pub fn exports() -> Vec<&'static [Export]> {
         timer::EXPORTS,
         rwlock::EXPORTS,
         services::EXPORTS,
+        system::EXPORTS,
     ]
 }
 
