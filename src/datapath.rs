@@ -138,7 +138,8 @@ impl<'a> Gate<'a> {
     fn concerns(&mut self, nbl: NblRef<'_>) -> bool {
         let Self { adapter, judging, concerned, .. } = self;
         let found = adapter.with_taps(|taps| judging.look(nbl, taps, Count::Yes));
-        let concerns = found.concerns || !adapter.is_quiet() || concerned.may_contain(found.flow);
+        let waits = !found.is_unasked && (!adapter.is_quiet() || concerned.may_contain(found.flow));
+        let concerns = found.concerns || waits;
         if concerns {
             concerned.insert(found.flow);
         }

@@ -63,6 +63,8 @@ pub struct Found {
     pub flow: FlowKey,
     /// Whether a reader has to be asked or a frame is dropped: it does not just go on.
     pub concerns: bool,
+    /// NDIS looped it back, and no reader that may hold frames wants such: it just goes on, whatever waits.
+    pub is_unasked: bool,
     /// Places of [`Judging::frames`] that are used.
     count: usize,
     bytes: u32,
@@ -86,6 +88,8 @@ impl<'a> Judging<'a> {
         let mut found = Found {
             flow: secret.key(adapter.index() as u8, direction, FlowIdentity::None),
             concerns: false,
+            is_unasked: looped_back
+                && !taps.iter().any(|tap| tap.holder.is_some() && tap.reader.config().wants(direction, true)),
             count: 0,
             bytes: 0,
         };
