@@ -17,6 +17,7 @@ mod programs;
 mod replay;
 mod rules;
 mod setup;
+mod stress;
 mod test;
 mod wdk;
 mod workspace;
@@ -46,6 +47,8 @@ enum Command {
     Hold(hold::Args),
     /// Put the filters that each break a rule through the lab, and their sound twins
     Rules,
+    /// Put the driver through events in random order, on processors whose calls interleave
+    Stress(stress::Args),
     /// Run everything, as CI does
     Test,
     /// Build the lab and `nblease`
@@ -64,6 +67,7 @@ fn main() -> ExitCode {
         Command::Replay(args) => replay::run(&args),
         Command::Hold(args) => hold::run(&args),
         Command::Rules => rules::run(),
+        Command::Stress(args) => stress::run(&args),
         Command::Test => test::run(),
         Command::Programs => programs::build().map(drop),
         Command::Lab(args) => lab_cmd::run(&args),

@@ -36,9 +36,15 @@ pub const fn pages_for(len: usize) -> usize {
 
 /// Reserves `len` bytes of addresses; nothing may be touched until [`protect`] allows it.
 pub fn reserve(len: usize) -> io::Result<*mut u8> {
+    reserve_at(0, len)
+}
+
+/// As [`reserve`], at `address` where nothing lies there.
+pub fn reserve_at(address: usize, len: usize) -> io::Result<*mut u8> {
+    let wanted = ptr::without_provenance_mut(address);
     let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
-    // SAFETY: a new mapping at an address of the kernel's choice touches no existing memory.
-    let address = unsafe { libc::mmap(ptr::null_mut(), len, libc::PROT_NONE, flags, -1, 0) };
+    // SAFETY: a new mapping, at the address asked for only where that is free, touches no existing memory.
+    let address = unsafe { libc::mmap(wanted, len, libc::PROT_NONE, flags, -1, 0) };
     mapped(address)
 }
 

@@ -10,6 +10,7 @@ use nblease_ndis::sys::{
 
 use super::{
     build::STATUS_POISON,
+    loopback::is_loopback,
     module::{Module, ModuleState},
     offload::tcp_payload,
     packet::{Order, Packet, Phase},
@@ -75,11 +76,7 @@ impl Handed<'_> {
     /// "Pausing a Filter Module": no new sends, no new indications. Between the start of the pause and the filter's
     /// knowing of it other processors may still originate.
     fn may_originate(&self) -> bool {
-        match self.module.state() {
-            ModuleState::Running => true,
-            ModuleState::Pausing => kernel().has_processors(),
-            _ => false,
-        }
+        self.module.may_run() || self.module.state() == ModuleState::Pausing && kernel().has_processors()
     }
 
     /// An NBL of somebody else; `lent` says that the module has it for a callback alone.
@@ -112,7 +109,10 @@ impl Handed<'_> {
         }
         if matches!(hand, Hand::Send | Hand::Indicate { .. }) {
             self.judge_frames();
-            self.judge_order(order);
+            // What is lent cannot be held back: it overtakes what is held.
+            if !lent {
+                self.judge_order(order);
+            }
             if self.is_above_mtu() {
                 kernel().judge.evaluated(rule::V26);
             }
@@ -184,8 +184,12 @@ impl Handed<'_> {
         }
     }
 
-    /// Originals that are passed on keep their order within a flow (V31).
+    /// Originals that are passed on keep their order within a flow (V31). What NDIS looped back is none: it is a copy of
+    /// what was sent, which nobody may hold who was not asked to (V49), so that it overtakes what is held.
     fn judge_order(&self, order: Order) {
+        if is_loopback(self.packet) {
+            return;
+        }
         let key = (matches!(self.hand, Hand::Send), self.packet.flow);
         let mut passed_on = lock(&self.module.order);
         let last = passed_on.entry(key).or_default();

@@ -26,6 +26,9 @@ use crate::{
     thread::{self, DISPATCH_LEVEL, PASSIVE_LEVEL},
 };
 
+/// How long a copy that is under way on another processor may keep a send that was cancelled.
+const GRACE_NS: u64 = 100_000_000;
+
 /// What a driver can import of this part.
 pub const EXPORTS: &[Export] = crate::exports! {
     NdisFSendNetBufferLists => ndis_f_send_net_buffer_lists,
@@ -114,12 +117,20 @@ pub fn cancel(adapter: &Arc<Adapter>, from: Option<&Module>, id: PVOID) {
     judge.check(rule::V20, passed > passed_before, || {
         format!("{} did not pass a cancellation on, or not with its CancelId", module.name())
     });
-    let kept = Ledger::describe(kernel().ndis.ledger.sends_held_of(&module, id.addr()));
+    // On other processors a copy may be made of a send at the same time, others may come, or be ended by something else.
+    let strictly = !kernel().has_processors();
+    let kept = || {
+        let mut kept = kernel().ndis.ledger.sends_held_of(&module, id.addr());
+        kept.retain(|packet| strictly || before.iter().any(|earlier| earlier.id == packet.id));
+        kept
+    };
+    if !strictly {
+        kernel().sched.wait_until("copies under way", Some(GRACE_NS), &mut || kept().is_empty());
+    }
+    let kept = Ledger::describe(kept());
     judge.check(rule::V20, kept.is_empty(), || {
         format!("{} keeps sends that were cancelled: {}", module.name(), kept.join("; "))
     });
-    // On other processors something else may end a send at the same time.
-    let strictly = !kernel().has_processors();
     for packet in before {
         let finished = packet.locked().finished;
         packet.check(rule::V20, finished == Some(NDIS_STATUS_SEND_ABORTED) || !strictly, || {

@@ -81,9 +81,14 @@ impl Plugged {
         })
     }
 
+    /// Whether it was not stopped.
+    pub fn runs(&self) -> bool {
+        self.stage == Stage::Running
+    }
+
     /// Whether a card may keep sends now.
     pub fn may_keep(&self) -> bool {
-        self.stage == Stage::Running && !self.is_busy()
+        self.runs() && !self.is_busy()
     }
 
     /// The stack pauses where it runs, and restarts where it is paused.
@@ -130,11 +135,11 @@ impl Plugged {
     }
 
     /// It runs again, whatever it was.
-    pub fn run_again(&mut self) -> Option<Job> {
+    pub fn run_again(&mut self, rng: &mut SmallRng) -> Option<Job> {
         match self.stage {
             Stage::Running => None,
             Stage::Paused => self.pause_or_restart(),
-            Stage::Asleep => self.sleep_or_wake(&mut SmallRng::seed_from_u64(0)),
+            Stage::Asleep => self.sleep_or_wake(rng),
         }
     }
 

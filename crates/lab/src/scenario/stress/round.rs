@@ -111,7 +111,7 @@ pub fn run(config: &LabConfig, driver: &Path, seed: u64, events: u64, without: &
 
 /// The end: programs close or die, adapters go or stay, the driver is unloaded. What was left.
 fn take_down(lab: &Lab, driver: DriverId, mut world: World<'_>, rng: &mut SmallRng) -> Result<u64> {
-    world.come_to_rest();
+    world.come_to_rest(rng);
     kernel().faults.plan(Plan::None);
     let programs_first = rng.random_bool(0.7);
     if programs_first {

@@ -10,7 +10,7 @@ use nblease_abi::ioctl::DEVICE_NAME_WIN32;
 use rand::{Rng as _, rngs::SmallRng};
 
 use super::{
-    control::{self, Job, Plugged},
+    control::{self, Job, Plugged, Stage},
     event::Event,
     reader::{self, Opened, Program},
     traffic::{self, CANCEL_IDS, Frames, Kind},
@@ -20,7 +20,7 @@ use crate::{
     io::Pending,
     kernel::kernel,
     lab::Lab,
-    ndis::{Adapter, AdapterConfig, Loopback},
+    ndis::{Adapter, AdapterConfig, Loopback, MiniportPace, ProtocolPace},
     sched::Processor,
     sync::lock,
 };
@@ -146,11 +146,7 @@ impl<'lab> World<'lab> {
                 self.indication(event, rng)
             }
             Event::Link => self.any_adapter_mut(rng).map(Plugged::change_link),
-            Event::PauseOrRestart => self.any_adapter_mut(rng).and_then(Plugged::pause_or_restart),
-            Event::SleepOrWake => {
-                let at = rng.random_range(0..self.adapters.len().max(1));
-                self.adapters.get_mut(at).and_then(|plugged| plugged.sleep_or_wake(rng))
-            }
+            Event::PauseOrRestart | Event::SleepOrWake => self.stop_or_go(event, rng),
             Event::PlugOrUnplug => self.plug_or_unplug(rng),
             Event::Open => self.open(rng),
             Event::Moment | Event::While | Event::Long | Event::Settle => {
@@ -220,6 +216,22 @@ impl<'lab> World<'lab> {
         })
     }
 
+    /// A stack that does not run is seen to soon.
+    fn stop_or_go(&mut self, event: Event, rng: &mut SmallRng) -> Option<Job> {
+        let (stop, pause) = (rng.random_bool(0.25), event == Event::PauseOrRestart);
+        let at = match self.adapters.iter().position(|plugged| !plugged.runs() && !plugged.is_busy()) {
+            Some(at) => at,
+            None if stop => rng.random_range(0..self.adapters.len().max(1)),
+            None => return None,
+        };
+        let plugged = self.adapters.get_mut(at)?;
+        match plugged.stage {
+            Stage::Running if pause => plugged.pause_or_restart(),
+            Stage::Running => plugged.sleep_or_wake(rng),
+            Stage::Paused | Stage::Asleep => plugged.run_again(rng),
+        }
+    }
+
     fn plug_or_unplug(&mut self, rng: &mut SmallRng) -> Option<Job> {
         if self.adapters.len() < 2 || self.adapters.len() < ADAPTERS && rng.random() {
             self.plug(rng);
@@ -231,7 +243,7 @@ impl<'lab> World<'lab> {
         }
         let mut plugged = self.adapters.swap_remove(at);
         // An adapter that is at low power wakes before it goes.
-        if let Some(job) = plugged.run_again() {
+        if let Some(job) = plugged.run_again(rng) {
             job();
         }
         self.gone.push(plugged.adapter.clone());
@@ -313,12 +325,13 @@ impl<'lab> World<'lab> {
     }
 
     /// All stacks run, and all processors have nothing more to do.
-    pub fn come_to_rest(&mut self) {
+    pub fn come_to_rest(&mut self, rng: &mut SmallRng) {
         self.await_processors();
         for plugged in &mut self.adapters {
-            if let Some(job) = plugged.run_again() {
+            if let Some(job) = plugged.run_again(rng) {
                 job();
             }
+            plugged.adapter.set_pace(ProtocolPace::default(), MiniportPace::default());
             plugged.adapter.complete_sends();
         }
         kernel().sched.pump();
