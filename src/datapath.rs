@@ -14,7 +14,7 @@
 
 use nblease_abi::stats::{AdapterStats, ReaderStats};
 use nblease_engine::{
-    lease::{AdapterId, Admission, Cause, Ending, ReaderSet},
+    lease::{AdapterId, Admission, Arrival, Cause, Ending, ReaderSet},
     reader::{Direction, ReaderConfig},
 };
 use nblease_ndis::{
@@ -168,11 +168,9 @@ impl<'a> Gate<'a> {
             let (packet, ending, spill) = match driver.leases.insert(adapter, &arrival, packet) {
                 Admission::Leased => continue,
                 Admission::AtOnce { packet, ending, spill } => (packet, ending, spill),
-                // Asleep: it passes. Pausing: a send is refused, and a receive goes up.
-                Admission::Closed(packet) => {
-                    let refused = matches!(packet, Packet::Send(_)) && !adapter.is_running();
-                    let ending = if refused { Ending::Detached(Cause::Paused) } else { Ending::Forward };
-                    (packet, ending, ReaderSet::EMPTY)
+                Admission::Closed { packet, behind } => {
+                    let (ending, spill) = unheld(adapter, driver, &arrival, behind);
+                    (packet, ending, spill)
                 }
             };
             spill_at_once(adapter, judging.direction(), packet.nbl(), spill, &mut done);
@@ -217,12 +215,30 @@ impl<'a> Gate<'a> {
                 deliver(adapter, Direction::In, nbl, |tap| !tap.reader.config().is_gate(), passed, &mut done);
                 return false;
             }
-            let (ending, spill) = driver.leases.judge(&arrival);
+            let (ending, spill) = driver.leases.judge(&arrival, adapter.admits_leases());
             spill_at_once(adapter, Direction::In, nbl, spill, &mut done);
             ending == Ending::Forward && go_on()
         });
         done.complete();
         driver.leases.settle(level);
+    }
+}
+
+/// What becomes of a packet of an adapter that admits no lease, and for whom it is spilled.
+fn unheld(adapter: &Adapter, driver: &Driver, arrival: &Arrival<'_>, behind: bool) -> (Ending, ReaderSet) {
+    let (runs, is_send) = (adapter.is_running(), arrival.direction == Direction::Out);
+    if is_send && !runs {
+        adapter.count(&AdapterStats { send_nbls_refused_paused: 1, ..AdapterStats::default() });
+        (Ending::Detached(Cause::Paused), ReaderSet::EMPTY)
+    } else if behind {
+        // What is before it in its flow cannot be waited for.
+        adapter.count(&AdapterStats { leases_drained: 1, ..AdapterStats::default() });
+        (Ending::Detached(if runs { Cause::LowPower } else { Cause::Paused }), ReaderSet::EMPTY)
+    } else if runs {
+        // Asleep: nobody is asked, and what no rule drops passes. Restarting: policy decides.
+        driver.leases.judge(arrival, adapter.admits_leases())
+    } else {
+        (Ending::Forward, ReaderSet::EMPTY)
     }
 }
 

@@ -282,7 +282,10 @@ impl Leases {
     /// call's packets are in.
     pub fn insert(&self, adapter: &Adapter, arrival: &Arrival<'_>, packet: Packet) -> Admission<Packet> {
         let admission = self.with(|inner| {
-            inner.open_restarted(arrival.adapter);
+            // Where sends come, those above run again.
+            if arrival.direction == Direction::Out {
+                inner.open_restarted(arrival.adapter);
+            }
             let admission = inner.table.insert(arrival, packet, time::unbiased_time());
             if matches!(admission, Admission::Leased) {
                 adapter.set_quiet(false);
@@ -293,9 +296,9 @@ impl Leases {
         admission.unwrap_or(Admission::Leased)
     }
 
-    /// What policy makes of a packet that is lent for the call only: whether it goes up, and for whom it is spilled.
-    pub fn judge(&self, arrival: &Arrival<'_>) -> (Ending, ReaderSet) {
-        self.with(|inner| inner.table.judge(arrival)).unwrap_or((Ending::Forward, ReaderSet::EMPTY))
+    /// What policy makes of a packet that cannot be leased, or rules alone: how it ends, and for whom it is spilled.
+    pub fn judge(&self, arrival: &Arrival<'_>, by_policy: bool) -> (Ending, ReaderSet) {
+        self.with(|inner| inner.table.judge(arrival, by_policy)).unwrap_or((Ending::Forward, ReaderSet::EMPTY))
     }
 
     /// A packet of a flow goes up that is lent for the call only: what waits in the flow is decided at once, and leaves
@@ -349,8 +352,8 @@ impl Leases {
         });
     }
 
-    /// A restarted adapter admits leases once NDIS knows that it runs: from the first packet on, or when the timer runs
-    /// out. Ours may not go on before.
+    /// A restarted adapter admits leases once NDIS knows that it runs: from the first send on, or when the timer runs out.
+    /// Ours may not go on before, and policy decides about receives.
     pub fn open_soon(&self, adapter: &Adapter) {
         let Some(id) = adapter.lease_id() else { return };
         self.with(|inner| {

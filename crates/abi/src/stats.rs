@@ -232,7 +232,7 @@ counters! {
         nbls_hurried,
         /// Leases that ended because the sender cancelled the send.
         leases_cancelled,
-        /// Leases that ended because the adapter paused, went to sleep or was detached.
+        /// Leases that ended because the adapter paused, went to sleep or was detached, and what came right behind them.
         leases_drained,
         /// Sends of which some frames went on in an NBL of the driver's own.
         nbls_shadowed,

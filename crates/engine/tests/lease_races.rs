@@ -276,7 +276,7 @@ fn two_threads_hand_over_a_flow_in_its_order() {
         match shared.with(0, |table| table.insert(&arrival, 3, 0)) {
             Admission::AtOnce { packet, ending, .. } => shared.arrived.lock().unwrap().push(ended(packet, ending)),
             Admission::Leased => {}
-            Admission::Closed(_) => panic!("it is open"),
+            Admission::Closed { .. } => panic!("it is open"),
         }
         for answer in answers {
             answer.join().unwrap();

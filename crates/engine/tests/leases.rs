@@ -532,7 +532,7 @@ fn a_lent_receive_is_decided_at_once_or_copied() {
     let without = [frames[1], frames[2]];
     let lent = Arrival { frames: &without, ..lent };
     assert_eq!(rig.table.promoter(&lent), None);
-    let (ending, spill) = rig.table.judge(&lent);
+    let (ending, spill) = rig.table.judge(&lent, true);
     assert_eq!(ended(1, ending), Done::Partly(1, vec![0]));
     assert_eq!(spill, [tap].into_iter().collect());
 }

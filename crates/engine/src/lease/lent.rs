@@ -16,8 +16,10 @@ impl<P, T: Tally> LeaseTable<P, T> {
     /// for which there is no place. A promoted copy takes a place too, so what policy would have
     /// copied is dropped, unless it must not be copied.
     ///
+    /// Without `by_policy` what no rule has dropped passes, as before sleep.
+    ///
     /// The readers named have to get the frames by their spill before they go on.
-    pub fn judge(&mut self, arrival: &Arrival<'_>) -> (Ending, ReaderSet) {
+    pub fn judge(&mut self, arrival: &Arrival<'_>, by_policy: bool) -> (Ending, ReaderSet) {
         let mut passing = FrameSet::default();
         let mut spill = ReaderSet::EMPTY;
         let mut count = 0;
@@ -29,6 +31,7 @@ impl<P, T: Tally> LeaseTable<P, T> {
                         spill.insert(id);
                         continue;
                     }
+                    _ if !by_policy => continue,
                     Policy::Pass => (false, Event::PolicyPassed),
                     Policy::Drop => (true, Event::PolicyDropped),
                     Policy::Promote if arrival.promotable => (true, Event::PromotionRefused),

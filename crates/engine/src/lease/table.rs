@@ -65,7 +65,12 @@ pub struct Arrival<'a> {
 #[derive(Debug, PartialEq, Eq)]
 pub enum Admission<P> {
     /// The adapter is closed to leases: it is the caller's, as the module's state has it.
-    Closed(P),
+    Closed {
+        /// The packet.
+        packet: P,
+        /// Others of its flow are being given back, or handed over by somebody else: it must not go on before them.
+        behind: bool,
+    },
     /// Nobody has to be waited for: the caller does it now.
     AtOnce {
         /// The packet.
@@ -253,11 +258,11 @@ impl<P, T: Tally> LeaseTable<P, T> {
     pub fn insert(&mut self, arrival: &Arrival<'_>, packet: P, now: u64) -> Admission<P> {
         self.set_clock(now);
         let Arrival { adapter, direction, bytes, frames, .. } = *arrival;
+        let behind = self.flows.find(&mut self.leases, arrival.flow).is_some();
         if self.adapters[adapter].closed.is_some() {
-            return Admission::Closed(packet);
+            return Admission::Closed { packet, behind };
         }
         let readers = frames.iter().filter(|f| !f.dropped).fold(ReaderSet::EMPTY, |all, f| all.union(f.readers));
-        let behind = self.flows.find(&mut self.leases, arrival.flow).is_some();
         let place = &self.adapters[adapter];
         let full = if readers.is_empty() && !behind {
             None
@@ -276,7 +281,7 @@ impl<P, T: Tally> LeaseTable<P, T> {
             if waits {
                 self.tally.count(Some(adapter), None, Event::NoPlace, 1);
             }
-            let (ending, spill) = self.judge(arrival);
+            let (ending, spill) = self.judge(arrival, true);
             if behind && ending != Ending::Drop {
                 self.tally.count(Some(adapter), None, Event::OrderLost, 1);
             }

@@ -381,7 +381,7 @@ impl Run {
         });
         let got = match admission {
             Admission::Leased => None,
-            Admission::Closed(packet) => Some(Done::Detached(packet, Cause::Paused)),
+            Admission::Closed { packet, .. } => Some(Done::Detached(packet, Cause::Paused)),
             Admission::AtOnce { packet, ending, .. } => Some(ended(packet, ending)),
         };
         assert_eq!(got, expected);

@@ -107,7 +107,7 @@ impl Rig {
     pub fn insert_as(&mut self, packet: Packet, arrival: &Arrival<'_>) -> bool {
         match self.table.insert(arrival, packet, self.now) {
             Admission::Leased => return true,
-            Admission::Closed(packet) => self.done.push(Done::Detached(packet, Cause::Gone)),
+            Admission::Closed { packet, .. } => self.done.push(Done::Detached(packet, Cause::Gone)),
             Admission::AtOnce { packet, ending, .. } => self.done.push(ended(packet, ending)),
         }
         false
