@@ -205,6 +205,7 @@ fn restart_module(module: &Arc<Module>, lower: (u32, u64)) -> bool {
         return false;
     }
     let (lent, parameters) = attach::restart_parameters(&module.adapter, lower);
+    module.in_change.store(true, Ordering::SeqCst);
     module.set_state(ModuleState::Restarting);
     module.restart.begin();
     let status = module.call("FilterRestart", PASSIVE_LEVEL, |context| {
@@ -213,6 +214,7 @@ fn restart_module(module: &Arc<Module>, lower: (u32, u64)) -> bool {
     });
     drop(lent);
     let status = if status == NDIS_STATUS_PENDING {
+        module.in_change.store(false, Ordering::SeqCst);
         stray(module);
         kernel().sched.wait_until("NdisFRestartComplete", None, &mut || module.restart.completed().is_some());
         module.restart.completed().unwrap_or(NDIS_STATUS_FAILURE)
@@ -226,6 +228,7 @@ fn restart_module(module: &Arc<Module>, lower: (u32, u64)) -> bool {
     module.restart.end();
     let running = status == NDIS_STATUS_SUCCESS;
     module.set_state(if running { ModuleState::Running } else { ModuleState::Paused });
+    module.in_change.store(false, Ordering::SeqCst);
     running
 }
 
@@ -239,11 +242,13 @@ fn pause_module(module: &Arc<Module>) {
     let (lent, parameters) = attach::pause_parameters();
     let start = kernel().clock.now_ns();
     module.pause.begin();
+    module.in_change.store(true, Ordering::SeqCst);
     module.set_state(ModuleState::Pausing);
     let status = module.call("FilterPause", PASSIVE_LEVEL, |context| {
         // SAFETY: the driver registered this function; the parameters are lent for the call.
         unsafe { handler(context, parameters) }
     });
+    module.in_change.store(false, Ordering::SeqCst);
     drop(lent);
     let pending = status == NDIS_STATUS_PENDING;
     if pending {

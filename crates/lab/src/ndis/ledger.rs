@@ -221,7 +221,7 @@ impl Ledger {
         lent: bool,
         what: &'static str,
     ) -> *mut NET_BUFFER_LIST {
-        let running = module.state() == ModuleState::Running;
+        let running = module.may_run();
         let since_ns = kernel().clock.unbiased_ns();
         let count = packets.len() as u64;
         let first = self.last_delivery.fetch_add(count, Ordering::Relaxed) + 1;
@@ -232,6 +232,7 @@ impl Ledger {
             state.lent = lent;
             state.in_call = true;
             state.running = running;
+            state.low_power = module.low_power.load(Ordering::SeqCst);
             state.order = Order { delivery, list_end: first + count - 1, settled: None };
             state.finished = None;
             state.since_ns = since_ns;
@@ -275,11 +276,15 @@ impl Ledger {
             }
             state.in_call = false;
             state.order.settled = Some(settled);
-            let (running, phase) = (state.running, state.phase);
+            // It may have restarted meanwhile, before the driver saw it.
+            let running = state.running || kernel().has_processors() && module.may_run();
+            // What came before the event, and another processor looks at, is given back by that one.
+            let low_power = module.low_power.load(Ordering::SeqCst) && (state.low_power || !kernel().has_processors());
+            let phase = state.phase;
             drop(state);
             let foreign = !packet.is_drivers();
             if foreign {
-                if module.low_power.load(Ordering::SeqCst) {
+                if low_power {
                     let receive = matches!(phase, Phase::Indicated | Phase::Returned);
                     let rule = if receive { rule::V13 } else { rule::V12 };
                     packet.broken(rule, format!("{} had NetEventSetPower, and keeps it", module.name()));

@@ -131,6 +131,8 @@ pub struct Module {
     pub(super) cancels: Mutex<HashMap<usize, u64>>,
     /// It had the event of low power, and may hold nothing (V12, V13).
     pub(super) low_power: AtomicBool,
+    /// FilterPause or FilterRestart is being called.
+    pub(super) in_change: AtomicBool,
     /// How long the network event that it has was with those above.
     pub(super) event_passed_ns: AtomicU64,
     /// Last place in the order of delivery that was passed on, and which NBL's it was, by direction and flow (V31).
@@ -174,6 +176,7 @@ impl Module {
             oid: Mutex::default(),
             cancels: Mutex::default(),
             low_power: AtomicBool::new(false),
+            in_change: AtomicBool::new(false),
             event_passed_ns: AtomicU64::new(0),
             order: Mutex::default(),
         })
@@ -245,6 +248,13 @@ impl Module {
             kernel().sched.changed();
         }
         result
+    }
+
+    /// Whether it runs; also where it does or not only the driver knows: while FilterPause or FilterRestart is being called,
+    /// what another processor brings meanwhile may come before or after.
+    pub fn may_run(&self) -> bool {
+        let in_change = kernel().has_processors() && self.in_change.load(Ordering::SeqCst);
+        in_change || self.state() == ModuleState::Running
     }
 
     /// Whether no call into the driver is under way for it.
