@@ -166,6 +166,9 @@ struct StressArgs {
     /// Events of a round that are left out: FIRST-END, END not among them.
     #[arg(long, value_delimiter = ',', value_parser = range)]
     without: Vec<std::ops::Range<u64>>,
+    /// Say each event, and each call that the driver makes.
+    #[arg(long)]
+    trace: bool,
 }
 
 #[derive(Args)]
@@ -367,8 +370,9 @@ fn range(text: &str) -> Result<std::ops::Range<u64>, String> {
 }
 
 fn stresses(args: &StressArgs) -> Result<()> {
-    let StressArgs { sys, run, events, part, of, without } = args;
-    let stress = Stress { seed: run.seed, events: *events, part: *part, of: *of, without: without.clone() };
+    let StressArgs { sys, run, events, part, of, without, trace } = args;
+    let stress =
+        Stress { seed: run.seed, events: *events, part: *part, of: *of, without: without.clone(), trace: *trace };
     let config = run.config(Mode::Virtual, run.seed)?;
     let all = stress::run(&config, sys, &stress, |seed, ended| {
         let stress::Ended { events, frames, digest, .. } = ended;

@@ -278,8 +278,10 @@ impl Ledger {
             state.order.settled = Some(settled);
             // It may have restarted meanwhile, before the driver saw it.
             let running = state.running || kernel().has_processors() && module.may_run();
-            // What came before the event, and another processor looks at, is given back by that one.
-            let low_power = module.low_power.load(Ordering::SeqCst) && (state.low_power || !kernel().has_processors());
+            // What came before the event, and another processor looks at, is given back by that one. What is lent to a
+            // packet on its way is not held.
+            let asleep = module.low_power.load(Ordering::SeqCst) && (state.low_power || !kernel().has_processors());
+            let low_power = asleep && state.lending.out == 0;
             let phase = state.phase;
             drop(state);
             let foreign = !packet.is_drivers();

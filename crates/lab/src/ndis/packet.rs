@@ -134,6 +134,8 @@ pub(super) struct State {
     pub(super) in_call: bool,
     /// The module was Running when it was brought.
     pub(super) running: bool,
+    /// The module had passed the event of low power on when it was brought.
+    pub(super) low_power: bool,
     /// When it was brought, among others.
     pub(super) order: Order,
     /// When it was brought, on the unbiased clock.
@@ -156,6 +158,7 @@ impl State {
             lent: false,
             in_call: false,
             running: false,
+            low_power: false,
             order: Order::default(),
             since_ns: 0,
             sender: None,

@@ -54,6 +54,7 @@ pub(super) struct Processors {
     late_ns: AtomicU64,
     rng: Mutex<Option<SmallRng>>,
     digest: AtomicU64,
+    traced: AtomicBool,
 }
 
 /// A processor of the virtual clock, which runs what it is given. Dropped where it has nothing to do.
@@ -150,6 +151,11 @@ impl Sched {
         self.processors.digest.load(Ordering::Relaxed)
     }
 
+    /// Says each call on standard error: time, processor, IRQL, function, from where.
+    pub fn trace(&self) {
+        self.processors.traced.store(true, Ordering::Relaxed);
+    }
+
     /// Something random, of what disturbs; none before [`Self::reseed`].
     fn random<R>(&self, draw: impl FnOnce(&mut SmallRng) -> R) -> Option<R> {
         lock(&self.processors.rng).as_mut().map(draw)
@@ -239,5 +245,10 @@ impl Sched {
         let start = self.processors.digest.load(Ordering::Relaxed) ^ u64::from(number());
         let digest = function.bytes().fold(start, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
         self.processors.digest.store(digest, Ordering::Relaxed);
+        if self.processors.traced.load(Ordering::Relaxed) {
+            let (now, site) = (kernel().clock.unbiased_ns() / 1000, kernel().describe_address(thread::call_site()));
+            let callback = thread::current_callback().unwrap_or_default();
+            eprintln!("{now} us: {} at {}: {function} in {callback} from {site}", number(), thread::irql());
+        }
     }
 }

@@ -119,11 +119,7 @@ impl Plugged {
             }
             Stage::Asleep => {
                 self.stage = Stage::Running;
-                let slept = rng.random_range(0..3_600_000_000_000);
-                Some(self.operation(move |adapter| {
-                    kernel().clock.sleep(slept);
-                    adapter.resume();
-                }))
+                Some(self.operation(Adapter::resume))
             }
             Stage::Paused => None,
         }

@@ -35,6 +35,8 @@ pub struct Stress {
     pub of: u64,
     /// Events of a round that are left out, by number.
     pub without: Vec<Range<u64>>,
+    /// Say each event and each call that the driver makes, on standard error.
+    pub trace: bool,
 }
 
 /// The seed of a round.
@@ -60,7 +62,7 @@ pub fn run(config: &LabConfig, driver: &Path, stress: &Stress, mut say: impl FnM
     for round in (stress.part..rounds).step_by(stress.of.max(1) as usize) {
         let seed = seed_of(stress.seed, round);
         let events = EVENTS.min(stress.events - round * EVENTS);
-        let ended = round::run(config, driver, seed, events, &stress.without)
+        let ended = round::run(config, driver, seed, events, stress)
             .with_context(|| format!("round {round}, of which the seed is {seed}"))?;
         say(seed, &ended);
         all.add(&ended);

@@ -219,6 +219,9 @@ impl<'lab> World<'lab> {
     /// A stack that does not run is seen to soon.
     fn stop_or_go(&mut self, event: Event, rng: &mut SmallRng) -> Option<Job> {
         let (stop, pause) = (rng.random_bool(0.25), event == Event::PauseOrRestart);
+        if self.adapters.iter().all(|plugged| plugged.stage == Stage::Asleep) && self.is_at_rest() {
+            kernel().clock.sleep(rng.random_range(0..3_600_000_000_000));
+        }
         let at = match self.adapters.iter().position(|plugged| !plugged.runs() && !plugged.is_busy()) {
             Some(at) => at,
             None if stop => rng.random_range(0..self.adapters.len().max(1)),
@@ -338,8 +341,12 @@ impl<'lab> World<'lab> {
         self.programs.append(&mut lock(&self.opened));
     }
 
+    fn is_at_rest(&self) -> bool {
+        self.processors.iter().all(Processor::is_idle)
+    }
+
     fn await_processors(&self) {
-        kernel().sched.wait_until("the processors", None, &mut || self.processors.iter().all(Processor::is_idle));
+        kernel().sched.wait_until("the processors", None, &mut || self.is_at_rest());
     }
 
     /// All programs close their handles or die.
