@@ -14,6 +14,7 @@
 
 use nblease_abi::stats::{AdapterStats, ReaderStats};
 use nblease_engine::{
+    flow::FlowKey,
     lease::{AdapterId, Admission, Arrival, Cause, Ending, ReaderSet},
     reader::{Direction, ReaderConfig},
 };
@@ -30,7 +31,7 @@ use crate::{
     departure::Departure,
     entry::{Driver, driver},
     filter::Module,
-    judging::{Count, Flows, Judging, ROOM},
+    judging::{Count, Flows, Judging, ROOM, Room},
     packet::Packet,
     reader::Batch,
 };
@@ -47,16 +48,9 @@ impl Module {
         if self.adapter.is_watched() {
             show(&self.adapter, Direction::Out, || chain.nbls());
         }
-        let Some((driver, id)) = self.may_hold() else { return chain.forward() };
-        let level = chain.level();
-        let mut room = ROOM;
-        let mut gate = Gate::new(self, driver, Judging::new(id, Direction::Out, driver.flow_secret, &mut room));
-        let (passing, concerned) = chain.partition(|nbl| gate.concerns(nbl));
-        if let Some(passing) = passing {
-            passing.forward();
-        }
-        if let Some(concerned) = concerned {
-            gate.lease_or_pass(concerned.split().map(Packet::Send), level);
+        match self.gate(Direction::Out) {
+            Some(gate) => gate.send(chain),
+            None => chain.forward(),
         }
     }
 
@@ -76,21 +70,9 @@ impl Module {
                 self.adapter.count(&AdapterStats { receive_nbls_resources: lent, ..AdapterStats::default() });
             }
         }
-        let Some((driver, id)) = self.may_hold() else { return received.forward() };
-        let mut room = ROOM;
-        let mut gate = Gate::new(self, driver, Judging::new(id, Direction::In, driver.flow_secret, &mut room));
-        match received {
-            Received::Lent(chain) => gate.judge_lent(chain),
-            Received::Owned(chain) => {
-                let level = chain.level();
-                let (passing, concerned) = chain.partition(|nbl| gate.concerns(nbl));
-                if let Some(passing) = passing {
-                    passing.forward();
-                }
-                if let Some(concerned) = concerned {
-                    gate.lease_or_pass(concerned.split().map(Packet::Receive), level);
-                }
-            }
+        match self.gate(Direction::In) {
+            Some(gate) => gate.receive(received),
+            None => received.forward(),
         }
     }
 
@@ -115,40 +97,92 @@ impl Module {
     }
 
     /// Where frames may have to wait, who takes them.
-    fn may_hold(&self) -> Option<(&'static Driver, AdapterId)> {
-        if self.adapter.may_hold() { Some((driver()?, self.adapter.lease_id()?)) } else { None }
+    fn gate(&self, direction: Direction) -> Option<Gate<'_>> {
+        if !self.adapter.may_hold() {
+            return None;
+        }
+        Some(Gate { adapter: &self.adapter, driver: driver()?, id: self.adapter.lease_id()?, direction })
     }
 }
 
-/// A call's packets before the readers that may hold them.
+/// Before the readers of an adapter that may hold frames.
+///
+/// What is found out about a packet takes up much of the stack, so it is found out in functions that are not inlined and
+/// call nobody: when packets are handed over, NDIS may call the module back from within.
+#[derive(Clone, Copy)]
 struct Gate<'a> {
     adapter: &'a Adapter,
-    driver: &'a Driver,
-    judging: Judging<'a>,
-    /// Flows of the call that do not just go on.
-    concerned: Flows,
+    driver: &'static Driver,
+    id: AdapterId,
+    direction: Direction,
 }
 
-impl<'a> Gate<'a> {
-    fn new(module: &'a Module, driver: &'a Driver, judging: Judging<'a>) -> Self {
-        Self { adapter: &module.adapter, driver, judging, concerned: Flows::default() }
+impl Gate<'_> {
+    /// Frames from above: those that just go on do so first.
+    fn send(self, chain: SendChain) {
+        let level = chain.level();
+        let (passing, concerned) = self.sort_out(|concerns| chain.partition(concerns));
+        if let Some(passing) = passing {
+            passing.forward();
+        }
+        if let Some(concerned) = concerned {
+            self.lease_or_pass(concerned.split().map(Packet::Send), level);
+        }
     }
 
-    /// Whether a packet does not just go on: a reader is to be asked, a rule drops it, or it comes behind one that waits.
-    fn concerns(&mut self, nbl: NblRef<'_>) -> bool {
-        let Self { adapter, judging, concerned, .. } = self;
-        let found = adapter.with_taps(|taps| judging.look(nbl, taps, Count::Yes));
-        let waits = !found.is_unasked && (!adapter.is_quiet() || concerned.may_contain(found.flow));
-        let concerns = found.concerns || waits;
-        if concerns {
-            concerned.insert(found.flow);
+    /// Frames from below.
+    fn receive(self, received: Received<'_>) {
+        let chain = match received {
+            Received::Owned(chain) => chain,
+            Received::Lent(chain) => return self.judge_lent(chain),
+        };
+        let level = chain.level();
+        let (passing, concerned) = self.sort_out(|concerns| chain.partition(concerns));
+        if let Some(passing) = passing {
+            passing.forward();
         }
-        concerns
+        if let Some(concerned) = concerned {
+            self.lease_or_pass(concerned.split().map(Packet::Receive), level);
+        }
+    }
+
+    /// Takes a chain apart by whether packets just go on, or not: a reader is to be asked, a rule drops it, or it comes
+    /// behind one that waits.
+    #[inline(never)]
+    fn sort_out<R>(self, sort: impl FnOnce(&mut dyn FnMut(NblRef<'_>) -> bool) -> R) -> R {
+        let mut room = ROOM;
+        let mut judging = self.judging(&mut room);
+        // Flows of the call that do not just go on.
+        let mut concerned = Flows::default();
+        sort(&mut |nbl| {
+            let found = self.adapter.with_taps(|taps| judging.look(nbl, taps, Count::Yes));
+            let waits = !found.is_unasked && (!self.adapter.is_quiet() || concerned.may_contain(found.flow));
+            let concerns = found.concerns || waits;
+            if concerns {
+                concerned.insert(found.flow);
+            }
+            concerns
+        })
+    }
+
+    fn judging(self, room: &mut Room) -> Judging<'_> {
+        Judging::new(self.id, self.direction, self.driver.flow_secret, room)
     }
 
     /// Leases packets; those that nobody has to be waited for go on, or end, at once.
-    fn lease_or_pass(&mut self, packets: impl Iterator<Item = Packet>, level: Level) {
-        let Self { adapter, driver, ref mut judging, .. } = *self;
+    fn lease_or_pass(self, packets: impl Iterator<Item = Packet>, level: Level) {
+        let (departure, done) = self.lease(packets, level);
+        departure.depart(level);
+        done.complete();
+        self.driver.leases.settle(level);
+    }
+
+    /// Leases packets; those that are not are what leaves.
+    #[inline(never)]
+    fn lease(self, packets: impl Iterator<Item = Packet>, level: Level) -> (Departure, Completions) {
+        let Self { adapter, driver, .. } = self;
+        let mut room = ROOM;
+        let mut judging = self.judging(&mut room);
         let mut departure = Departure::new();
         let mut leaving = Flows::default();
         let mut done = Completions::new();
@@ -163,7 +197,7 @@ impl<'a> Gate<'a> {
             let cancel_id = if matches!(packet, Packet::Send(_)) { nbl.cancel_id().number() } else { 0 };
             let arrival = judging.arrival(nbl, &found, packet.is_replaceable(), cancel_id);
             if found.concerns {
-                spill_dropped(adapter, judging, nbl, &mut done);
+                spill_dropped(adapter, &judging, nbl, &mut done);
             }
             let (packet, ending, spill) = match driver.leases.insert(adapter, &arrival, packet) {
                 Admission::Leased => continue,
@@ -181,46 +215,49 @@ impl<'a> Gate<'a> {
             }
             leaving.insert(found.flow);
         }
-        departure.depart(level);
-        done.complete();
-        driver.leases.settle(level);
+        (departure, done)
     }
 
     /// Decides within the call about packets that are lent for it: what policy would have copied is, and the others go
     /// up, or no further.
-    fn judge_lent(&mut self, chain: LentChain<'_>) {
-        let Self { adapter, driver, ref mut judging, .. } = *self;
-        let level = chain.level();
-        let port = chain.port();
+    fn judge_lent(self, chain: LentChain<'_>) {
+        let (level, port) = (chain.level(), chain.port());
         let mut done = Completions::new();
         chain.forward_those(|nbl| {
-            let found = adapter.with_taps(|taps| judging.look(nbl, taps, Count::Yes));
-            let go_on = || {
-                if !adapter.is_quiet() {
-                    driver.leases.make_way(found.flow, level);
-                }
-                true
-            };
-            if !found.concerns {
-                return go_on();
+            let (goes_on, flow) = self.judge_one(nbl, port, &mut done);
+            if goes_on && !self.adapter.is_quiet() {
+                self.driver.leases.make_way(flow, level);
             }
-            let arrival = judging.arrival(nbl, &found, nbl.is_replaceable_receive(), 0);
-            spill_dropped(adapter, judging, nbl, &mut done);
-            if driver.leases.wants_copy(&arrival)
-                && let Ok(copy) = nbl.promote_receive(adapter.pool(), port)
-                && driver.leases.insert_copy(&arrival, Packet::OwnReceive(copy)).is_ok()
-            {
-                // The copy is for GATEs; TAPs get the original.
-                let passed = |frame| !judging.is_dropped(frame);
-                deliver(adapter, Direction::In, nbl, |tap| !tap.reader.config().is_gate(), passed, &mut done);
-                return false;
-            }
-            let (ending, spill) = driver.leases.judge(&arrival, adapter.admits_leases());
-            spill_at_once(adapter, Direction::In, nbl, spill, &mut done);
-            ending == Ending::Forward && go_on()
+            goes_on
         });
         done.complete();
-        driver.leases.settle(level);
+        self.driver.leases.settle(level);
+    }
+
+    /// Whether a packet that is lent goes up, and its flow.
+    #[inline(never)]
+    fn judge_one(self, nbl: NblRef<'_>, port: u32, done: &mut Completions) -> (bool, FlowKey) {
+        let Self { adapter, driver, .. } = self;
+        let mut room = ROOM;
+        let mut judging = self.judging(&mut room);
+        let found = adapter.with_taps(|taps| judging.look(nbl, taps, Count::Yes));
+        if !found.concerns {
+            return (true, found.flow);
+        }
+        let arrival = judging.arrival(nbl, &found, nbl.is_replaceable_receive(), 0);
+        spill_dropped(adapter, &judging, nbl, done);
+        if driver.leases.wants_copy(&arrival)
+            && let Ok(copy) = nbl.promote_receive(adapter.pool(), port)
+            && driver.leases.insert_copy(&arrival, Packet::OwnReceive(copy)).is_ok()
+        {
+            // The copy is for GATEs; TAPs get the original.
+            let passed = |frame| !judging.is_dropped(frame);
+            deliver(adapter, Direction::In, nbl, |tap| !tap.reader.config().is_gate(), passed, done);
+            return (false, found.flow);
+        }
+        let (ending, spill) = driver.leases.judge(&arrival, adapter.admits_leases());
+        spill_at_once(adapter, Direction::In, nbl, spill, done);
+        (ending == Ending::Forward, found.flow)
     }
 }
 

@@ -19,9 +19,10 @@ const DPC_STEPS: usize = 64;
 const DPC_BYTES: usize = 1 << 20;
 
 /// Packets that leave.
+#[derive(Default)]
 struct Leaving {
-    adapter: PoolArc<Adapter>,
-    id: AdapterId,
+    /// Of which adapter, which is in hand.
+    adapter: Option<(AdapterId, PoolArc<Adapter>)>,
     departure: Departure,
     /// One of which not all goes on, behind the others.
     parted: Option<(Packet, Ending)>,
@@ -65,10 +66,10 @@ impl Allowance {
 }
 
 impl Inner {
-    /// The next packets that leave.
-    fn next_leaving(&mut self) -> Option<Leaving> {
-        let (mut departure, mut replacements) = (Departure::new(), Departure::new());
-        let mut parted = None;
+    /// Gathers the next packets that leave; false where there is none. Not inlined: it takes up stack.
+    #[inline(never)]
+    fn next_leaving(&mut self, leaving: &mut Leaving) -> bool {
+        let Leaving { departure, parted, replacements, .. } = leaving;
         let mut likeness = None;
         let batch = self.table.next_batch(time::unbiased_time(), BATCH, |item| match item {
             Item::Packet { packet, ending: Ending::Forward, .. } => departure.forward(packet),
@@ -78,19 +79,21 @@ impl Inner {
             }
             Item::Packet { packet, ending, .. } => {
                 likeness = Some(packet.likeness());
-                parted = Some((packet, ending));
+                *parted = Some((packet, ending));
             }
             Item::Replacement { packet, .. } => match &likeness {
                 Some(original) => replacements.forward(packet.in_place_of(original)),
                 None => departure.finish(packet, None),
             },
-        })?;
+        });
         let (id, sending) = match batch {
-            Batch::Forward(sending) => (sending.adapter(), Some(sending)),
-            Batch::Finish(id) => (id, None),
+            Some(Batch::Forward(sending)) => (sending.adapter(), Some(sending)),
+            Some(Batch::Finish(id)) => (id, None),
+            None => return false,
         };
-        let adapter = self.take_in_hand(id)?;
-        Some(Leaving { adapter, id, departure, parted, replacements, sending })
+        leaving.sending = sending;
+        leaving.adapter = self.take_in_hand(id).map(|adapter| (id, adapter));
+        true
     }
 
     /// The next copy that is to be made; its adapter is taken in hand.
@@ -154,24 +157,14 @@ impl Leases {
     /// Hands the next packets over that leave; false where there is none.
     #[inline(never)]
     fn leave_some(&self, level: Level, allowance: &mut Allowance) -> bool {
-        let Some(leaving) = self.with(Inner::next_leaving).flatten() else { return false };
+        let mut leaving = Leaving::default();
+        if !self.with(|inner| inner.next_leaving(&mut leaving)).unwrap_or(false) {
+            return false;
+        }
         allowance.use_up(0);
-        self.leave(leaving, level);
-        true
-    }
-
-    /// Shows the next reader what waits for it; false where there is none.
-    #[inline(never)]
-    fn deliver_one(&self, allowance: &mut Allowance, done: &mut Completions) -> bool {
-        let Some((id, reader)) = self.with(Inner::next_reader).flatten() else { return false };
-        allowance.use_up(0);
-        self.deliver(id, &reader, done);
-        true
-    }
-
-    /// Hands packets over.
-    fn leave(&self, leaving: Leaving, level: Level) {
-        let Leaving { adapter, id, mut departure, parted, replacements, sending } = leaving;
+        let Leaving { adapter, mut departure, parted, replacements, sending } = leaving;
+        // Packets have an adapter. Those that are dropped are given back.
+        let Some((id, adapter)) = adapter else { return true };
         if let Some((packet, ending)) = parted {
             let in_part = matches!(ending, Ending::Partly(_));
             let went_on = departure.end(packet, ending, adapter.pool());
@@ -188,6 +181,16 @@ impl Leases {
             }
             inner.let_go(id);
         });
+        true
+    }
+
+    /// Shows the next reader what waits for it; false where there is none.
+    #[inline(never)]
+    fn deliver_one(&self, allowance: &mut Allowance, done: &mut Completions) -> bool {
+        let Some((id, reader)) = self.with(Inner::next_reader).flatten() else { return false };
+        allowance.use_up(0);
+        self.deliver(id, &reader, done);
+        true
     }
 
     /// Gives a TAP by its spill what it did not take in time.
