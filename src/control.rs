@@ -207,7 +207,7 @@ fn stats(driver: &Driver, handle: &Handle, request: &mut Request) -> Result<usiz
         let adapters = collect(registry.adapters().iter().take(room).map(|adapter| adapter.stats()))?;
         let (scope, counters) = match &reader {
             Some(reader) => (STATS_OF_THIS_READER, reader.stats()),
-            None => (STATS_OF_ALL_READERS, registry.stats()),
+            None => (STATS_OF_ALL_READERS, registry.stats(&driver.leases.closed_stats())),
         };
         let (count, total) = (adapters.len() as u32, registry.adapters().len() as u32);
         (StatsHeader::new(count, total, registry.readers() as u32, scope), counters, adapters)

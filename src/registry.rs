@@ -108,9 +108,10 @@ impl Registry {
         counters::add_reader(&mut self.closed, &stats);
     }
 
-    /// The sums over all readers, the closed ones included.
-    pub fn stats(&self) -> ReaderStats {
+    /// The sums over all readers, the closed ones included; `late` is what was counted for these afterwards.
+    pub fn stats(&self, late: &ReaderStats) -> ReaderStats {
         let mut sum = self.closed;
+        counters::add_reader(&mut sum, late);
         for reader in &self.readers {
             counters::add_reader(&mut sum, &reader.stats());
         }

@@ -17,8 +17,12 @@ mod steps;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, Ordering};
 
-use nblease_abi::{self as abi, stats::LeaseStats};
+use nblease_abi::{
+    self as abi,
+    stats::{LeaseStats, ReaderStats},
+};
 use nblease_engine::{
+    counters::ReaderCounters,
     flow::FlowKey,
     lease::{
         AdapterCaps, AdapterId, AdapterSet, Admission, Arrival, Cap, Cause, Ending, Event, HoldTimes, LeaseTable,
@@ -26,6 +30,7 @@ use nblease_engine::{
         TableSetup, Tally, Ticket, Verdict,
     },
     reader::{Direction, Hold},
+    spill::SpillLevel,
 };
 use nblease_ndis::held::Level;
 use nblease_wdf::{NtStatus, lock::SpinLock, pool::PoolArc, time, timer::Timer};
@@ -70,6 +75,8 @@ struct Inner {
 struct People {
     adapters: Vec<Option<Place>>,
     readers: Vec<Option<PoolArc<Reader>>>,
+    /// What happens for readers that are closed: to what a copier had then.
+    closed: PoolArc<ReaderCounters>,
     holds: HoldTimes,
 }
 
@@ -87,8 +94,8 @@ impl Tally for People {
         if let Some(place) = adapter.and_then(|id| self.adapters.get(id.index())?.as_ref()) {
             place.adapter.counters().add_event(event, count);
         }
-        if let Some(reader) = reader.and_then(|id| self.reader(id)) {
-            reader.counters().add_event(event, count);
+        if let Some(id) = reader {
+            self.reader(id).map_or(&*self.closed, |reader| reader.counters()).add_event(event, count);
         }
     }
 
@@ -177,7 +184,12 @@ impl Leases {
         let [leases, frames] = PLACES;
         let setup =
             TableSetup { leases, frames, cap: MOST, promoted_bytes: MOST_PROMOTED[1], promoted_ms: PROMOTED_MS };
-        let people = People { adapters: places(MAX_ADAPTERS)?, readers: places(MAX_READERS)?, holds: HoldTimes::new() };
+        let people = People {
+            adapters: places(MAX_ADAPTERS)?,
+            readers: places(MAX_READERS)?,
+            closed: PoolArc::try_new(ReaderCounters::new()).map_err(|_| NtStatus::INSUFFICIENT_RESOURCES)?,
+            holds: HoldTimes::new(),
+        };
         let table = LeaseTable::try_new(setup, people).ok_or(NtStatus::INSUFFICIENT_RESOURCES)?;
         let inner = Inner { table, kicked: ReaderSet::EMPTY, opening: AdapterSet::EMPTY, armed: u64::MAX };
         *self.inner.lock() = Some(inner);
@@ -418,6 +430,11 @@ impl Leases {
         let mut search = Search::default();
         while self.with(|inner| inner.table.cancel(id, cancel_id, &mut search, BATCH * 16)).unwrap_or(false) {}
         self.settle(Level::Passive);
+    }
+
+    /// What was counted for readers after they were closed.
+    pub fn closed_stats(&self) -> ReaderStats {
+        self.with(|inner| inner.table.tally().closed.snapshot(SpillLevel::default())).unwrap_or_default()
     }
 
     /// What is held now, and how long it was.

@@ -10,3 +10,4 @@ mod power;
 mod readers;
 mod replace;
 mod rules;
+mod threads;

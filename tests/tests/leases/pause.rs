@@ -146,7 +146,7 @@ fn an_adapter_goes_with_leases_and_copies_out_and_comes_back() {
     assert_eq!(program.tell(&leased, pass), [NtStatus::CANCELLED; 4]);
 
     let back = Adapter::plug(AdapterConfig { luid: Some(adapter.luid), ..AdapterConfig::default() });
-    rig.kernel.sched.pump();
+    rig.kernel.sched.advance(2 * MS);
     let out = Out::watch(&back);
     let frames = flow(5, 2);
     back.receive(&receives(&frames), 0);
