@@ -3,7 +3,10 @@
 //! Every model asks [`Faults::should_fail`] before it does something that may fail on a real machine. A first run
 //! without a plan counts the calls; then one run for each call lets that one fail.
 
-use std::{collections::BTreeMap, sync::Mutex};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Mutex,
+};
 
 use crate::{judge::rule, kernel::kernel, sync::lock, thread};
 
@@ -42,12 +45,39 @@ pub enum Plan {
     Nth(u64),
     /// Every one of a kind.
     All(FaultKind),
+    /// The first from a place that is none of these.
+    Fresh(BTreeSet<Site>),
+}
+
+/// A place in a driver from which a call is made that may fail: the function, and by which calls the driver came there.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Site {
+    /// The function that may fail.
+    pub function: &'static str,
+    /// The driver's callback that was under way.
+    pub callback: &'static str,
+    /// Return addresses as offsets in the image, innermost first.
+    pub path: Vec<usize>,
+}
+
+impl Site {
+    /// Of the call under way on this thread.
+    fn here() -> Self {
+        let path = thread::call_path();
+        let base = path.first().and_then(|at| kernel().driver_at(*at)).and_then(|id| kernel().driver(id));
+        let base = base.map_or(0, |info| info.base);
+        let path = path.into_iter().map(|at| at.wrapping_sub(base)).collect();
+        let callback = thread::current_callback().unwrap_or_default();
+        Self { function: thread::called_function(), callback, path }
+    }
 }
 
 /// Counts the calls that may fail and lets the planned ones fail.
 #[derive(Default)]
 pub struct Faults {
     state: Mutex<State>,
+    /// The place of the call that failed since it was a fresh one.
+    fresh: Mutex<Option<Site>>,
     preemption: Mutex<Option<(u64, Preemption)>>,
 }
 
@@ -92,22 +122,35 @@ impl Faults {
             state.total
         };
         self.preempted(total);
+        let fresh = self.looks_for_fresh().then(Site::here);
         let mut state = lock(&self.state);
         let of_kind = state.by_kind.entry(kind).or_default();
         *of_kind += 1;
-        let fail = match state.plan {
+        let fail = match &state.plan {
             Plan::None => false,
-            Plan::NthOf(planned, n) => planned == kind && *state.by_kind.entry(kind).or_default() == n,
-            Plan::Nth(n) => total == n,
-            Plan::All(planned) => planned == kind,
+            Plan::NthOf(planned, n) => *planned == kind && state.by_kind.get(&kind) == Some(n),
+            Plan::Nth(n) => total == *n,
+            Plan::All(planned) => *planned == kind,
+            Plan::Fresh(known) => fresh.as_ref().is_some_and(|site| !known.contains(site)),
         };
         *state.by_site.entry((kind, site)).or_default() += 1;
         if fail {
             // The rule is evaluated here: what follows has to survive.
             kernel().judge.evaluated(rule::V29);
+            *lock(&self.fresh) = fresh;
             state.failed.push(format!("{kind:?} number {total} at {}", kernel().describe_address(site)));
         }
         fail
+    }
+
+    /// Whether a call from a fresh place is to fail, and none has.
+    fn looks_for_fresh(&self) -> bool {
+        matches!(lock(&self.state).plan, Plan::Fresh(_)) && lock(&self.fresh).is_none()
+    }
+
+    /// The place of the call that failed since it was a fresh one, if any has.
+    pub fn fresh(&self) -> Option<Site> {
+        lock(&self.fresh).clone()
     }
 
     /// How many calls that may fail were made.

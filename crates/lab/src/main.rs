@@ -20,7 +20,7 @@ use nblease_lab::{
     scenario::{
         any::{self, Any},
         capture::As,
-        hold,
+        faults, hold,
         lifecycle::{self, Lifecycle},
         live::{Place, Wire},
         replay::{self, Replayed},
@@ -49,6 +49,8 @@ enum Command {
     Hold(HoldArgs),
     /// Put the driver through events in random order, on processors whose calls interleave.
     Stress(StressArgs),
+    /// Fail each call that may fail once for each way by which the driver comes to it.
+    Faults(FaultsArgs),
     /// Put the driver on a wire between two TAP devices, until SIGINT or SIGTERM.
     Live(LiveArgs),
 }
@@ -172,6 +174,18 @@ struct StressArgs {
 }
 
 #[derive(Args)]
+struct FaultsArgs {
+    /// The driver, which offers the device.
+    #[arg(long)]
+    sys: PathBuf,
+    #[command(flatten)]
+    run: RunArgs,
+    /// Say each place.
+    #[arg(long)]
+    verbose: bool,
+}
+
+#[derive(Args)]
 struct LiveArgs {
     /// A driver; several make a stack, the lowest first.
     #[arg(long = "sys", required = true)]
@@ -222,6 +236,7 @@ fn run(command: Command) -> Result<()> {
         Command::Replay(args) => replays(&args),
         Command::Hold(args) => holds(&args),
         Command::Stress(args) => stresses(&args),
+        Command::Faults(args) => fail(&args),
         Command::Live(args) => live(&args),
     }
 }
@@ -371,8 +386,15 @@ fn range(text: &str) -> Result<std::ops::Range<u64>, String> {
 
 fn stresses(args: &StressArgs) -> Result<()> {
     let StressArgs { sys, run, events, part, of, without, trace } = args;
-    let stress =
-        Stress { seed: run.seed, events: *events, part: *part, of: *of, without: without.clone(), trace: *trace };
+    let stress = Stress {
+        seed: run.seed,
+        events: *events,
+        part: *part,
+        of: *of,
+        without: without.clone(),
+        trace: *trace,
+        plan: None,
+    };
     let config = run.config(Mode::Virtual, run.seed)?;
     let all = stress::run(&config, sys, &stress, |seed, ended| {
         let stress::Ended { events, frames, digest, .. } = ended;
@@ -381,6 +403,21 @@ fn stresses(args: &StressArgs) -> Result<()> {
     let stress::Ended { events, frames, violations, leaks, digest } = all;
     println!("part events={events} violations={violations} leaks={leaks} frames={frames} digest={digest:016x}");
     ensure!(violations + leaks == 0, "rules were broken, or something is left");
+    Ok(())
+}
+
+fn fail(args: &FaultsArgs) -> Result<()> {
+    let config = args.run.config(Mode::Virtual, args.run.seed)?;
+    let faults::Failed { sites, unreached, runs } = faults::run(&config, &args.sys, args.run.seed, |site| {
+        if args.verbose {
+            println!("survived: {site}");
+        }
+    })?;
+    for call in &unreached {
+        println!("unreached: {call}");
+    }
+    println!("{runs} runs");
+    println!("faults: ok sites={} survived={}", sites.len(), sites.len());
     Ok(())
 }
 

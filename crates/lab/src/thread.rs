@@ -13,7 +13,7 @@ use crate::{
     cpu_time, fault,
     judge::{Rule, rule},
     kernel::{DriverId, kernel},
-    processor, sched,
+    nt, processor, sched,
 };
 
 /// IRQL of ordinary threads.
@@ -32,6 +32,8 @@ thread_local! {
     static CALL_SITE: Cell<usize> = const { Cell::new(0) };
     /// Stack pointer at that call, written by the thunks.
     static CALL_STACK: Cell<usize> = const { Cell::new(0) };
+    /// The same, kept for the time of the call.
+    static LAST_STACK: Cell<usize> = const { Cell::new(0) };
     /// The last calls of drivers into the lab: (function, call site), a ring.
     static CALLS: [Cell<(&'static str, usize)>; CALLS_KEPT] = const { [const { Cell::new(("", 0)) }; CALLS_KEPT] };
     static CALL_COUNT: Cell<usize> = const { Cell::new(0) };
@@ -157,6 +159,19 @@ pub fn call_site() -> usize {
     CALL_SITE.get()
 }
 
+/// The function that the driver called last on this thread.
+pub fn called_function() -> &'static str {
+    let last = CALL_COUNT.get().wrapping_sub(1) % CALLS_KEPT;
+    CALLS.with(|calls| calls.get(last).map_or("", |call| call.get().0))
+}
+
+/// Return addresses of the driver's call into the lab on this thread and of its callers, innermost first.
+pub fn call_path() -> Vec<usize> {
+    let top = FRAMES.with_borrow(|frames| frames.last().map_or(0, |frame| frame.stack_at_entry));
+    let (site, stack) = (call_site(), LAST_STACK.get());
+    if stack == 0 { vec![site] } else { nt::exception::callers(site, stack, top) }
+}
+
 /// Callbacks under way on this thread, outermost first, then the last call site. A signal handler may call this.
 pub fn stack() -> Vec<String> {
     let mut lines = FRAMES.with(|frames| {
@@ -191,6 +206,7 @@ pub fn call_driver<R>(driver: DriverId, what: &'static str, irql: u8, f: impl Fn
     let stack_at_entry = std::ptr::from_ref(&before).addr();
     let locks_at_entry = LOCKS.with_borrow(Vec::len);
     let site_before = CALL_SITE.get();
+    let stack_before = LAST_STACK.get();
     FRAMES.with_borrow_mut(|frames| frames.push(Frame { driver, what, locks_at_entry, stack_at_entry }));
     let result = if irql >= DISPATCH_LEVEL { cpu_time::measured(what, f) } else { f() };
     let judge = &kernel().judge;
@@ -203,6 +219,7 @@ pub fn call_driver<R>(driver: DriverId, what: &'static str, irql: u8, f: impl Fn
     FRAMES.with_borrow_mut(Vec::pop);
     CALL_SITE.set(site_before);
     CALL_STACK.set(0);
+    LAST_STACK.set(stack_before);
     IRQL.set(before);
     if before < DISPATCH_LEVEL && irql >= DISPATCH_LEVEL {
         kernel().irql_fell();
@@ -227,6 +244,7 @@ fn note_call(function: &'static str) {
     CALLS.with(|calls| calls[count % CALLS_KEPT].set((function, CALL_SITE.get())));
     CALL_COUNT.set(count + 1);
     let stack = CALL_STACK.replace(0);
+    LAST_STACK.set(stack);
     let entry = FRAMES.with_borrow(|frames| frames.last().map(|f| (f.what, f.stack_at_entry)));
     if let (Some((what, at_entry)), true) = (entry, stack != 0) {
         let used = at_entry.saturating_sub(stack);

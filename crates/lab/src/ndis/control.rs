@@ -20,7 +20,7 @@ use super::{
     attach, check_header,
     driver::FilterDriver,
     module::{DataHandlers, Module, ModuleState},
-    raw,
+    oid, raw,
 };
 use crate::{
     faults::FaultKind,
@@ -334,7 +334,10 @@ fn detach_module(module: &Arc<Module>) {
         return;
     }
     module.adapter.remove_module(module);
-    kernel().sched.wait_until("callbacks of a filter module to return", None, &mut || module.is_idle());
+    // A binding that is closed waits for its requests, and NDIS for those that a filter has handed on.
+    kernel()
+        .sched
+        .wait_until("callbacks of a filter module to return", None, &mut || module.is_idle() && oid::none_of(module));
     module.set_state(ModuleState::Detached);
     module.call("FilterDetach", PASSIVE_LEVEL, |context| {
         // SAFETY: the driver registered this function.

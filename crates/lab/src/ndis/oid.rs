@@ -115,6 +115,12 @@ fn address(request: usize) -> Request {
     std::ptr::with_exposed_provenance_mut(request)
 }
 
+/// Whether no request is on its way that a module has handed on.
+pub fn none_of(module: &Module) -> bool {
+    let mut flights = lock(&flights().all).clone().into_values();
+    !flights.any(|flight| matches!(&flight.issuer, Issuer::Module(issuer) if issuer.handle == module.handle))
+}
+
 fn flights() -> &'static Flights {
     &kernel().ndis.flights
 }

@@ -2,6 +2,7 @@
 
 pub mod any;
 pub mod capture;
+pub mod faults;
 pub mod hold;
 pub mod lifecycle;
 pub mod live;

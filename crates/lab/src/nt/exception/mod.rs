@@ -17,6 +17,7 @@ use nblease_ndis::sys::{NTSTATUS, PVOID, SIZE_T, ULONG};
 pub(super) use context::raising;
 pub use context::{Context, Record};
 use context::{Dispatcher, Pointers, RAX};
+pub use unwind::callers;
 
 use super::enter;
 use crate::{

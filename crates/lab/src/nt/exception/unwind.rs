@@ -27,6 +27,9 @@ const PUSH_MACHFRAME: u8 = 10;
 /// Chains longer than this are broken images.
 const LONGEST_CHAIN: usize = 32;
 
+/// Callers that are looked for.
+const DEEPEST: usize = 64;
+
 /// What is known of a frame once it was unwound.
 pub struct Frame {
     /// Base of the image.
@@ -98,6 +101,34 @@ pub fn unwind(context: &mut Context, wanted: u8) -> Option<Frame> {
         offset = u32::MAX;
     }
     None
+}
+
+/// Return addresses on a driver's stack, innermost first: `site`, then its callers', as far as frames are found by the stack
+/// pointer alone. `stack` is where `site` was found; nothing above `top` is read.
+pub fn callers(site: usize, stack: usize, top: usize) -> Vec<usize> {
+    let mut context = Context::zeroed();
+    context.rip = site as u64;
+    context.general[RSP] = stack as u64 + 8;
+    let mut found = Vec::new();
+    while kernel().driver_at(context.rip as usize).is_some() && found.len() < DEEPEST {
+        found.push(context.rip as usize);
+        if has_frame_register(context.rip) || unwind(&mut context, 0).is_none() {
+            break;
+        }
+        if context.general[RSP] as usize >= top {
+            break;
+        }
+    }
+    found
+}
+
+/// Whether the function at an address keeps its frame in a register, which is not known.
+fn has_frame_register(pc: u64) -> bool {
+    let info = kernel().driver_at(pc as usize).and_then(|id| kernel().driver(id));
+    let function = info.as_ref().and_then(|info| lookup(info, pc as usize as u64));
+    let (Some(info), Some(function)) = (info, function) else { return false };
+    let [_, _, at] = read::<[u32; 3]>(function.expose_provenance() as u64);
+    Info::read(info.base as u64 + u64::from(at)).frame_register != 0
 }
 
 fn pop_return(context: &mut Context) {

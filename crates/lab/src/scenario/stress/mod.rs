@@ -15,7 +15,7 @@ use std::{ops::Range, path::Path};
 
 use anyhow::{Context as _, Result};
 
-use crate::lab::LabConfig;
+use crate::{faults::Plan, lab::LabConfig};
 
 pub use round::Ended;
 
@@ -37,6 +37,8 @@ pub struct Stress {
     pub without: Vec<Range<u64>>,
     /// Say each event and each call that the driver makes, on standard error.
     pub trace: bool,
+    /// One processor, undisturbed, with this plan of calls that fail.
+    pub plan: Option<Plan>,
 }
 
 /// The seed of a round.

@@ -70,7 +70,15 @@ impl Nature {
 /// What is wrong besides broken rules.
 pub fn run(config: &LabConfig, driver: &Path, seed: u64, events: u64, stress: &Stress) -> Result<Ended> {
     let mut rng = SmallRng::seed_from_u64(seed);
-    let nature = Nature::of(&mut rng);
+    let mut nature = Nature::of(&mut rng);
+    if stress.plan.is_some() {
+        nature = Nature {
+            processors: 0,
+            disturbance: Disturbance { one_in: u32::MAX, late_ns: 0 },
+            faults: false,
+            ..nature
+        };
+    }
     let lab = Lab::new(LabConfig { mode: Mode::Virtual, seed, ndis_minor: nature.ndis_minor, ..config.clone() });
     let kernel = lab.kernel();
     kernel.judge.under_way(format!("round {seed}: start"));
@@ -82,6 +90,9 @@ pub fn run(config: &LabConfig, driver: &Path, seed: u64, events: u64, stress: &S
     kernel.sched.disturb(nature.disturbance);
 
     let driver = lab.load(driver)?;
+    if let Some(plan) = &stress.plan {
+        kernel.faults.plan(plan.clone());
+    }
     if nature.faults && rng.random_bool(0.2) {
         kernel.faults.plan(Plan::Nth(rng.random_range(1..30)));
     }
