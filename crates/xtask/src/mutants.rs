@@ -1,7 +1,7 @@
-//! `cargo xtask mutants`: the demo has to fail when the driver is broken.
+//! `cargo xtask mutants`: the demo, or `cargo xtask hold`, has to fail when the driver is broken.
 //!
-//! Each mutant is the driver with one piece of its source replaced. It is built beside the driver, put on the demo's
-//! wire, and the demo has to end with a failure that names what is wrong.
+//! Each mutant is the driver with one piece of its source replaced. It is built beside the driver and shown to the one or
+//! the other, which has to end with a failure that names what is wrong.
 
 use std::fs;
 use std::path::PathBuf;
@@ -19,8 +19,17 @@ struct Mutant {
     /// What is replaced. It is there exactly once.
     text: &'static str,
     replacement: &'static str,
-    /// Words of the demo's, live or replayed, one of which says what is wrong.
+    /// Who finds it.
+    found_by: Finder,
+    /// Words of the finder's (of the demo's, live or replayed), one of which says what is wrong.
     reasons: &'static [&'static str],
+}
+
+/// A command that fails with a broken driver.
+#[derive(Clone, Copy)]
+enum Finder {
+    Demo,
+    Hold,
 }
 
 const MUTANTS: &[Mutant] = &[
@@ -29,6 +38,7 @@ const MUTANTS: &[Mutant] = &[
         file: "record.rs",
         text: "let tag = nbl.vlan_tci().and_then(VlanTag::from_tci);",
         replacement: "let tag = nbl.vlan_tci().and_then(VlanTag::from_tci).filter(|_| false);",
+        found_by: Finder::Demo,
         reasons: &["captured as sent", "captured frames are not what went through"],
     },
     Mutant {
@@ -39,6 +49,7 @@ const MUTANTS: &[Mutant] = &[
         if SEEN.fetch_add(1, Ordering::Relaxed) % 1000 != 999 {
             self.write(nbl, frame, Told { batch, interface, ticket: None }, Otherwise::Spill, counted, done);
         }",
+        found_by: Finder::Demo,
         reasons: &["captured as sent", "frames were captured"],
     },
     Mutant {
@@ -50,14 +61,40 @@ const MUTANTS: &[Mutant] = &[
             return core::mem::forget(chain);
         }
         self.returned_down(chain);",
+        found_by: Finder::Demo,
         reasons: &["V05: "],
+    },
+    Mutant {
+        name: "verdict-of-drop-passes",
+        file: "verdict.rs",
+        text: "let verdict = if verdict == Verdict::Drop { lease::Verdict::Drop } else { lease::Verdict::Pass };",
+        replacement: "let _ = verdict;
+            let verdict = lease::Verdict::Pass;",
+        found_by: Finder::Hold,
+        reasons: &["came out though it was dropped"],
+    },
+    Mutant {
+        name: "budget-overdrawn",
+        file: "leases/mod.rs",
+        text: "hold.budget_ms.saturating_sub(EARLY_MS)",
+        replacement: "hold.budget_ms + EARLY_MS",
+        found_by: Finder::Hold,
+        reasons: &["a packet was held for"],
+    },
+    Mutant {
+        name: "rest-of-a-send-lost",
+        file: "departure.rs",
+        text: "Ending::Partly(frames) => return self.forward_frames(packet, frames, pool),",
+        replacement: "Ending::Partly(_) => self.finish(packet, None),",
+        found_by: Finder::Hold,
+        reasons: &["lost: "],
     },
 ];
 
-/// Runs the demo with each mutant.
+/// Shows each mutant to its finder.
 ///
 /// # Errors
-/// Where a mutant passes the demo, or fails it for another reason than its own.
+/// Where a finder passes a mutant, or fails for another reason than its own.
 pub fn run() -> Result<()> {
     for mutant in MUTANTS {
         let reason = mutant.find().with_context(|| format!("mutant {}", mutant.name))?;
@@ -68,18 +105,21 @@ pub fn run() -> Result<()> {
 }
 
 impl Mutant {
-    /// Runs the demo, which has to find what is wrong; returns the line that says it.
+    /// Runs the finder, which has to find what is wrong; returns the line that says it.
     fn find(&self) -> Result<String> {
         let driver = self.build()?;
-        let mut demo = Command::new(std::env::current_exe()?);
-        demo.args(["demo", "--driver"]).arg(&driver).arg("--out").arg(driver.with_file_name("demo"));
-        let output = demo.output()?;
+        let mut finder = Command::new(std::env::current_exe()?);
+        match self.found_by {
+            Finder::Demo => finder.args(["demo", "--out"]).arg(driver.with_file_name("demo")),
+            Finder::Hold => finder.args(["hold", "--frames", "40000"]),
+        };
+        let output = finder.arg("--driver").arg(&driver).output()?;
         let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         if output.status.success() {
-            bail!("the demo does not see what is wrong with it:\n{said}");
+            bail!("nobody sees what is wrong with it:\n{said}");
         }
         let reason = said.lines().find(|line| self.reasons.iter().any(|reason| line.contains(reason)));
-        let reason = reason.with_context(|| format!("the demo fails, but for none of {:?}:\n{said}", self.reasons))?;
+        let reason = reason.with_context(|| format!("it fails, but for none of {:?}:\n{said}", self.reasons))?;
         Ok(reason.chars().take(120).collect())
     }
 

@@ -75,7 +75,7 @@ pub struct Identity {
 
 /// The flows of a run: each kind both ways, some tagged, some with a hash.
 pub fn flows() -> Vec<Flow> {
-    let kinds = [Kind::Udp4, Kind::Tcp4, Kind::Udp6, Kind::Udp4, Kind::Tcp4, Kind::Udp6, Kind::Other];
+    let kinds = [Kind::Udp4, Kind::Tcp4, Kind::Udp6, Kind::Udp4, Kind::Tcp4, Kind::Udp6, Kind::Other, Kind::Other];
     let ways = [Way::Down, Way::Up].into_iter();
     let flows = ways.flat_map(|way| kinds.iter().enumerate().map(move |(at, kind)| (way, at, *kind)));
     let numbered = flows.zip(1..).map(|((way, at, kind), number)| Flow {
@@ -88,7 +88,7 @@ pub fn flows() -> Vec<Flow> {
             _ => None,
         },
         hash: (at == 1 || at == 3).then_some(0x5eed_0000 | u32::from(number)),
-        looped: way == Way::Up && at == 5,
+        looped: way == Way::Up && (at == 5 || at == 7),
     });
     numbered.collect()
 }
