@@ -155,7 +155,9 @@ fn what_ndis_looped_back_is_not_judged_unless_asked_for() {
         let frames = flow(1, 2);
         let looped = |frames: &[Vec<u8>]| {
             let mut list = receives(frames);
-            list.iter_mut().for_each(|receive| receive.nbl_flags |= LOOPBACK_PACKET);
+            for receive in &mut list {
+                receive.nbl_flags |= LOOPBACK_PACKET;
+            }
             list
         };
         adapter.receive(&looped(&frames), flags);

@@ -1,6 +1,6 @@
 //! Pause, detach, unload, lost links and cancelled sends with leases out.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use nblease_abi::{
     NtStatus,
@@ -33,11 +33,10 @@ fn ten_thousand_leases_and_every_reader_suspended() {
     let patient = Program::tap(&Configure { budget_ms: 200, ..Configure::tap(1) }, &all);
     let first = Program::gate(POLICY_DROP, 300, &all);
     let second = Program::gate(POLICY_PROMOTE, 400, &all);
-    let receive = |adapter| {
-        (0..EACH as u16 / 64).for_each(|port| {
-            let adapter: &std::sync::Arc<Adapter> = adapter;
+    let receive = |adapter: &Arc<Adapter>| {
+        for port in 0..EACH as u16 / 64 {
             adapter.receive(&receives(&flow(port, 64)), 0);
-        })
+        }
     };
     // The TAP has a read for those of the first half, so that the GATE is asked about them.
     adapters[..ADAPTERS / 2].iter().for_each(receive);

@@ -22,6 +22,9 @@ const SEGMENTS: usize = 22;
 /// IpChecksumSucceeded, UdpChecksumSucceeded, TcpChecksumSucceeded.
 const ALL_RIGHT: usize = 0b11_1000;
 
+/// Bytes of payload in a segment.
+const MSS: usize = 0x3e8;
+
 /// An ARP request, which is no IP.
 fn arp() -> Vec<u8> {
     let mut bytes = udp((1, 1), &[0; 18]);
@@ -83,7 +86,7 @@ fn a_replaced_send_asks_for_nothing() {
     let other = udp((3, 4), &[9; 100]);
     // All checksums of TCP over IPv4; a large send, version 2, and version 1; segments of UDP.
     for (slot, word) in
-        [(CHECKSUM, 0b10101), (LARGE_SEND, 1000 | 34 << 20 | 1 << 30), (LARGE_SEND, 1000 | 34 << 20), (SEGMENTS, 1000)]
+        [(CHECKSUM, 0b10101), (LARGE_SEND, MSS | 34 << 20 | 1 << 30), (LARGE_SEND, MSS | 34 << 20), (SEGMENTS, MSS)]
     {
         let mut list = sends(&[udp((1, 2), &[1; 3000])]);
         list[0].oob.0[slot] = word;
@@ -195,7 +198,9 @@ fn copies_can_be_replaced_and_parted_too() {
     list[0].oob.set_vlan(7);
     adapter.send(&list, 0);
     let mut list = receives(&received);
-    list.iter_mut().for_each(|receive| receive.oob.0[CHECKSUM] = ALL_RIGHT);
+    for receive in &mut list {
+        receive.oob.0[CHECKSUM] = ALL_RIGHT;
+    }
     adapter.receive(&list, 0);
     let asked = program.ask();
     rig.kernel.sched.advance(60 * MS);

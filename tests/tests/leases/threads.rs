@@ -79,7 +79,7 @@ fn judge(manner: Manner, handle: &Handle, dropped: &AtomicU64) {
             thread::sleep(manner.thinks);
         }
         let asked = questions(&read.data[..read.information]);
-        let drops = |ticket: u64| manner.drops_of != 0 && ticket % manner.drops_of == 0;
+        let drops = |ticket: u64| manner.drops_of != 0 && ticket.is_multiple_of(manner.drops_of);
         let entries: Vec<_> =
             asked.iter().map(|q| if drops(q.ticket) { drop_it(q.ticket) } else { pass(q.ticket) }).collect();
         if entries.is_empty() {
@@ -94,8 +94,9 @@ fn judge(manner: Manner, handle: &Handle, dropped: &AtomicU64) {
         }
         let (_, statuses) =
             nblease_abi::verdict::VerdictsReply::parse(&told.data[..told.information]).expect("well-formed");
-        let held = entries.iter().zip(statuses).filter(|(entry, status)| drops(entry.ticket) && status.is_success());
-        dropped.fetch_add(held.count() as u64, Ordering::Relaxed);
+        let accepted =
+            entries.iter().zip(statuses).filter(|(entry, status)| drops(entry.ticket) && status.is_success());
+        dropped.fetch_add(accepted.count() as u64, Ordering::Relaxed);
     }
 }
 
@@ -170,7 +171,7 @@ fn run(seed: u64, manner: Manner, meanwhile: impl Fn(u32, &Arc<Adapter>) + Sync)
     assert!(reader.frames_passed > 1000, "{reader:?}");
     let lost = [counts.sent - counts.reached_miniport, counts.indicated - counts.reached_protocol];
     let completions = adapter.completions();
-    let failed = completions.iter().filter(|(status, _)| **status != SENT).map(|(_, count)| *count as u64).sum();
+    let failed = completions.iter().filter(|(status, _)| **status != SENT).map(|(_, count)| *count).sum();
     drop(observer);
     adapter.unplug();
     rig.finish();

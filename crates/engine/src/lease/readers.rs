@@ -152,6 +152,9 @@ pub(super) struct Readers {
     /// Those that have a place, the first to be asked first.
     order: [ReaderId; MAX_READERS],
     ordered: usize,
+    /// Where the search for a place starts: behind the last one given, so that a place is not given again while a
+    /// processor still has an arrival in hand that names who had it before.
+    next: usize,
     /// Those whose leases are due although their time is not up: tripped or closing.
     pub overdue: ReaderSet,
 }
@@ -183,6 +186,7 @@ impl Readers {
             slots: Slots::try_new(MAX_READERS, || Reader::new(NOBODY, false))?,
             order: [ReaderId::NONE; MAX_READERS],
             ordered: 0,
+            next: 0,
             overdue: ReaderSet::EMPTY,
         })
     }
@@ -192,8 +196,9 @@ impl Readers {
         if setup.budget_ms > MAX_BUDGET_MS.saturating_sub(others) {
             return Err(ReaderRefused::Budget);
         }
-        let free = self.slots.iter().find(|(_, reader)| reader.is_free());
-        let (id, _) = free.ok_or(ReaderRefused::NoPlace)?;
+        let free = self.slots.iter().filter(|(_, reader)| reader.is_free()).map(|(id, _)| id);
+        let id = free.min_by_key(|id| (id.index() < self.next, id.index())).ok_or(ReaderRefused::NoPlace)?;
+        self.next = id.index() + 1;
         let reader = Reader::new(setup, true);
         let rank = reader.rank();
         let mut order = [ReaderId::NONE; MAX_READERS];
