@@ -23,6 +23,7 @@ use nblease_lab::{
         faults, hold,
         lifecycle::{self, Lifecycle},
         live::{Place, Wire},
+        lwf_logo,
         replay::{self, Replayed},
         stress::{self, Stress},
     },
@@ -51,6 +52,8 @@ enum Command {
     Stress(StressArgs),
     /// Fail each call that may fail once for each way by which the driver comes to it.
     Faults(FaultsArgs),
+    /// What the LWF Logo test of the Hardware Lab Kit asks of any filter.
+    LwfLogo(LogoArgs),
     /// Put the driver on a wire between two TAP devices, until SIGINT or SIGTERM.
     Live(LiveArgs),
 }
@@ -186,6 +189,15 @@ struct FaultsArgs {
 }
 
 #[derive(Args)]
+struct LogoArgs {
+    /// The driver.
+    #[arg(long)]
+    sys: PathBuf,
+    #[command(flatten)]
+    run: RunArgs,
+}
+
+#[derive(Args)]
 struct LiveArgs {
     /// A driver; several make a stack, the lowest first.
     #[arg(long = "sys", required = true)]
@@ -237,6 +249,7 @@ fn run(command: Command) -> Result<()> {
         Command::Hold(args) => holds(&args),
         Command::Stress(args) => stresses(&args),
         Command::Faults(args) => fail(&args),
+        Command::LwfLogo(args) => logo(&args),
         Command::Live(args) => live(&args),
     }
 }
@@ -418,6 +431,17 @@ fn fail(args: &FaultsArgs) -> Result<()> {
     }
     println!("{runs} runs");
     println!("faults: ok sites={} survived={}", sites.len(), sites.len());
+    Ok(())
+}
+
+fn logo(args: &LogoArgs) -> Result<()> {
+    let lab = Lab::new(args.run.config(Mode::Virtual, args.run.seed)?);
+    let frames = lwf_logo::run(&lab, &args.sys, |part| println!("{part}: passed"))
+        .with_context(|| format!("lwf-logo: FAILED seed={}", args.run.seed))?;
+    let violations = lab.finish().violations.len();
+    ensure!(violations == 0, "lwf-logo: FAILED violations={violations} seed={}", args.run.seed);
+    println!("{frames} frames, no rule broken, seed={}", args.run.seed);
+    println!("lwf-logo: ok");
     Ok(())
 }
 

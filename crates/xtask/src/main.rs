@@ -8,9 +8,11 @@ mod arch;
 mod build;
 mod build_c;
 mod demo;
+mod faults;
 mod hold;
 mod imports;
 mod lab_cmd;
+mod lwf_logo;
 mod mutants;
 mod paths;
 mod programs;
@@ -49,6 +51,10 @@ enum Command {
     Rules,
     /// Put the driver through events in random order, on processors whose calls interleave
     Stress(stress::Args),
+    /// Fail each call of the driver's that may fail once
+    Faults(faults::Args),
+    /// What the LWF Logo test of the Hardware Lab Kit asks of a filter
+    LwfLogo(lwf_logo::Args),
     /// Run everything, as CI does
     Test,
     /// Build the lab and `nblease`
@@ -68,6 +74,8 @@ fn main() -> ExitCode {
         Command::Hold(args) => hold::run(&args),
         Command::Rules => rules::run(),
         Command::Stress(args) => stress::run(&args),
+        Command::Faults(args) => faults::run(&args),
+        Command::LwfLogo(args) => lwf_logo::run(&args),
         Command::Test => test::run(),
         Command::Programs => programs::build().map(drop),
         Command::Lab(args) => lab_cmd::run(&args),

@@ -6,6 +6,7 @@ pub mod faults;
 pub mod hold;
 pub mod lifecycle;
 pub mod live;
+pub mod lwf_logo;
 pub mod reader;
 pub mod replay;
 mod stranger;
