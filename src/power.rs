@@ -8,8 +8,12 @@
 //! |---|---|---|---|
 //! | FilterPause | closed, sends are refused | given back: sends with PAUSED | stay, go on after restart |
 //! | SetPower other than D0 | closed, frames pass unheld | given back: sends with LOW_POWER_STATE | stay, go on after D0 |
-//! | SetPower D0, FilterRestart | open, if the module runs and is awake | | what was decided goes on |
+//! | SetPower D0 | open, if the module runs | | what was decided goes on |
+//! | FilterRestart | open from the first send on, or a millisecond later; policy decides about receives until then | | the same |
 //! | FilterDetach | | none is left | freed |
+//!
+//! While admission is closed, rules hold and TAPs see what passes. What comes behind others of its flow that another
+//! processor is handing over is given back: it may not overtake them, and they cannot be waited for.
 
 use nblease_engine::lease::{Cause, Scope};
 use nblease_ndis::{
