@@ -87,12 +87,17 @@ pub fn run(lab: &Lab, driver: &Path, mut say: impl FnMut(&str)) -> Result<u64> {
     Ok(counts.sent + counts.indicated)
 }
 
+/// Time for a filter that holds frames to let them go.
+fn rest() {
+    kernel().sched.advance(1_000_000_000);
+    settle();
+}
+
 /// What went in has to come out.
 fn through(adapter: &Arc<Adapter>, traffic: impl FnOnce(&Ends) -> Result<()>) -> Result<()> {
     let ends = Ends::watch(adapter);
     traffic(&ends)?;
-    kernel().sched.advance(1_000_000_000);
-    settle();
+    rest();
     ends.compare().map_err(anyhow::Error::msg)
 }
 
@@ -230,13 +235,13 @@ fn media(adapter: &Arc<Adapter>) -> Result<()> {
     for _ in 0..TIMES {
         let ends = Ends::watch(adapter);
         some(adapter, &ends);
-        settle();
+        rest();
         adapter.take_events();
         adapter.set_link(false);
         let lost = |adapter: &Adapter| adapter.completions().get(&NDIS_STATUS_MEDIA_DISCONNECTED).copied();
         let before = lost(adapter).unwrap_or_default();
         ensure!(adapter.send(&[SendNbl::new([Frame::new(long(100))])], 0), "the stack does not take sends");
-        settle();
+        rest();
         ensure!(lost(adapter).unwrap_or_default() == before + 1, "a send without a link does not come back so");
         adapter.set_link(true);
         settle();

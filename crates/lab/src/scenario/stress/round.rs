@@ -89,41 +89,49 @@ pub fn run(config: &LabConfig, driver: &Path, seed: u64, events: u64, stress: &S
     let processors = kernel.sched.start_processors(nature.processors);
     kernel.sched.disturb(nature.disturbance);
 
-    let driver = lab.load(driver)?;
-    if let Some(plan) = &stress.plan {
-        kernel.faults.plan(plan.clone());
-    }
-    if nature.faults && rng.random_bool(0.2) {
-        kernel.faults.plan(Plan::Nth(rng.random_range(1..30)));
-    }
     let mut ended = Ended::default();
-    if lab.start(driver) >= 0 {
-        let mut world = World::new(&lab, processors, nature.faults);
-        for _ in 0..nature.adapters {
-            world.plug(&mut rng);
-        }
-        for number in (0..events).filter(|number| !stress.without.iter().any(|range| range.contains(number))) {
-            kernel.reseed(mix(seed, number));
-            let mut rng = SmallRng::seed_from_u64(mix(!seed, number));
-            let event = Event::draw(&mut rng);
-            kernel.judge.under_way(format!("round {seed}: event {number}: {event:?}"));
-            if stress.trace {
-                eprintln!("event {number}: {event:?}");
-            }
-            world.play(event, &mut rng)?;
-            ended.events += 1;
-        }
-        kernel.judge.under_way(format!("round {seed}: end"));
-        ended.frames = world.frames();
-        ended.leaks += take_down(&lab, driver, world, &mut rng)?;
-    } else {
-        ensure!(!kernel.faults.failed().is_empty(), "DriverEntry fails");
-        drop(processors);
+    let driver = start(&lab, driver, &nature, stress.plan.as_ref(), &mut rng)?;
+    let mut world = World::new(&lab, processors, nature.faults);
+    for _ in 0..nature.adapters {
+        world.plug(&mut rng);
     }
+    for number in (0..events).filter(|number| !stress.without.iter().any(|range| range.contains(number))) {
+        kernel.reseed(mix(seed, number));
+        let mut rng = SmallRng::seed_from_u64(mix(!seed, number));
+        let event = Event::draw(&mut rng);
+        kernel.judge.under_way(format!("round {seed}: event {number}: {event:?}"));
+        if stress.trace {
+            eprintln!("event {number}: {event:?}");
+        }
+        world.play(event, &mut rng)?;
+        ended.events += 1;
+    }
+    kernel.judge.under_way(format!("round {seed}: end"));
+    ended.frames = world.frames();
+    ended.leaks += take_down(&lab, driver, world, &mut rng)?;
     ended.digest = kernel.sched.digest();
     ended.leaks += kernel.memory.pool.live(driver).len() as u64;
     ended.violations = lab.finish().violations.len() as u64;
     Ok(ended)
+}
+
+/// Loads and starts the driver. Where a call fails that keeps it from starting, it is loaded once more.
+fn start(lab: &Lab, path: &Path, nature: &Nature, plan: Option<&Plan>, rng: &mut SmallRng) -> Result<DriverId> {
+    let faults = &kernel().faults;
+    match plan {
+        Some(plan) => faults.plan(plan.clone()),
+        None if nature.faults && rng.random_bool(0.2) => faults.plan(Plan::Nth(rng.random_range(1..30))),
+        None => {}
+    }
+    let driver = lab.load(path)?;
+    if lab.start(driver) >= 0 {
+        return Ok(driver);
+    }
+    ensure!(!faults.failed().is_empty(), "DriverEntry fails");
+    let left = kernel().memory.pool.live(driver);
+    ensure!(left.is_empty(), "left by a DriverEntry that failed: {left:?}");
+    faults.plan(Plan::None);
+    lab.run(path)
 }
 
 /// The end: programs close or die, adapters go or stay, the driver is unloaded. What was left.
