@@ -31,6 +31,7 @@ use zerocopy::IntoBytes;
 use crate::{
     entry::{Driver, driver},
     reader::Reader,
+    registry::Registry,
     verdict,
 };
 
@@ -167,6 +168,9 @@ const fn status(status: abi::NtStatus) -> NtStatus {
     NtStatus::new(status.0)
 }
 
+// These are not inlined into one function, which would need the stack of all of them at once.
+
+#[inline(never)]
 fn query_version(driver: &Driver, request: &mut Request) -> Result<usize, NtStatus> {
     let info = VersionInfo {
         abi_version: ABI_VERSION,
@@ -186,6 +190,7 @@ fn query_version(driver: &Driver, request: &mut Request) -> Result<usize, NtStat
     answer(request.output(0)?, &[info.as_bytes()], &[])
 }
 
+#[inline(never)]
 fn list_adapters(driver: &Driver, request: &mut Request) -> Result<usize, NtStatus> {
     let output = request.output(size_of::<AdapterList>())?;
     let room = AdapterList::room(output.len()).unwrap_or(0);
@@ -198,6 +203,7 @@ fn list_adapters(driver: &Driver, request: &mut Request) -> Result<usize, NtStat
     answer(output, &[head.as_bytes()], entries.as_bytes())
 }
 
+#[inline(never)]
 fn stats(driver: &Driver, handle: &Handle, request: &mut Request) -> Result<usize, NtStatus> {
     let output = request.output(0)?;
     let room = StatsHeader::room(output.len()).ok_or(status(abi::NtStatus::BUFFER_TOO_SMALL))?;
@@ -216,29 +222,13 @@ fn stats(driver: &Driver, handle: &Handle, request: &mut Request) -> Result<usiz
     answer(output, &[header.as_bytes(), counters.as_bytes(), leases.as_bytes()], adapters.as_bytes())
 }
 
+#[inline(never)]
 fn configure(driver: &Driver, handle: &Handle, request: &mut Request) -> Result<usize, NtStatus> {
     let buffers = request.buffers()?;
     has_room(&buffers, size_of::<ConfigureReply>())?;
-    let (config, rules, reply) = {
-        let (config, luids, rules) = Configure::parse(buffers.input()).map_err(|error| status(error.status()))?;
-        (ReaderConfig::new(&config, luids), collect(rules.iter().copied())?, config.reply())
-    };
-    let rules = RuleTable::new(rules).map_err(|_| status(abi::NtStatus::INVALID_PARAMETER))?;
     // From here to the end of the function CONFIGUREs come one at a time.
     let mut registry = driver.registry.lock();
-    match *handle.state.lock() {
-        State::Open => {}
-        State::Reader(_) => return Err(status(abi::NtStatus::INVALID_DEVICE_STATE)),
-        State::Ended(_) => return Err(NtStatus::CANCELLED),
-    }
-    let mut descriptions = Vec::new();
-    descriptions.try_reserve_exact(config.adapters().len()).map_err(|_| NtStatus::INSUFFICIENT_RESOURCES)?;
-    for &luid in config.adapters() {
-        descriptions.push(registry.adapter(luid)?.description(config.snaplen())?);
-    }
-    let reads = driver.device.reads;
-    let reader = Reader::new(config, rules, clock()?, handle.file, handle.timer, reads, &descriptions)?;
-    let reader = PoolArc::try_new(reader).map_err(|_| NtStatus::INSUFFICIENT_RESOURCES)?;
+    let (reader, reply) = new_reader(driver, handle, &registry, buffers.input())?;
     if let Some(hold) = reader.config().hold() {
         driver.leases.activate(registry.adapters().iter())?;
         let id = driver.leases.add_reader(&reader, hold)?;
@@ -254,6 +244,36 @@ fn configure(driver: &Driver, handle: &Handle, request: &mut Request) -> Result<
     answer(buffers.into_output(), &[reply.as_bytes()], &[])
 }
 
+/// The reader that a CONFIGURE asks for, known to nobody yet.
+#[inline(never)]
+fn new_reader(
+    driver: &Driver,
+    handle: &Handle,
+    registry: &Registry,
+    input: &[u8],
+) -> Result<(PoolArc<Reader>, ConfigureReply), NtStatus> {
+    let (config, luids, rules) = Configure::parse(input).map_err(|error| status(error.status()))?;
+    let reply = config.reply();
+    let config = ReaderConfig::new(&config, luids);
+    let rules = RuleTable::new(collect(rules.iter().copied())?);
+    let rules = rules.map_err(|_| status(abi::NtStatus::INVALID_PARAMETER))?;
+    match *handle.state.lock() {
+        State::Open => {}
+        State::Reader(_) => return Err(status(abi::NtStatus::INVALID_DEVICE_STATE)),
+        State::Ended(_) => return Err(NtStatus::CANCELLED),
+    }
+    let mut descriptions = Vec::new();
+    descriptions.try_reserve_exact(config.adapters().len()).map_err(|_| NtStatus::INSUFFICIENT_RESOURCES)?;
+    for &luid in config.adapters() {
+        descriptions.push(registry.adapter(luid)?.description(config.snaplen())?);
+    }
+    let reads = driver.device.reads;
+    let reader = Reader::new(config, rules, clock()?, handle.file, handle.timer, reads, &descriptions)?;
+    let reader = PoolArc::try_new(reader).map_err(|_| NtStatus::INSUFFICIENT_RESOURCES)?;
+    Ok((reader, reply))
+}
+
+#[inline(never)]
 fn verdicts(driver: &Driver, handle: &Handle, request: &mut Request) -> Result<usize, NtStatus> {
     let reader = handle.reader().ok_or(status(abi::NtStatus::DEVICE_NOT_READY))?;
     let id = reader.lease_id().filter(|_| reader.config().is_gate());
