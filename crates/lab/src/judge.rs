@@ -100,6 +100,7 @@ pub struct Judge {
     evaluated: [AtomicU64; RULES + 1],
     violations: Mutex<Vec<Violation>>,
     stop: AtomicBool,
+    abort: AtomicBool,
     report: Mutex<Option<PathBuf>>,
     under_way: Mutex<String>,
     seed: u64,
@@ -125,6 +126,7 @@ impl Judge {
             evaluated: [const { AtomicU64::new(0) }; RULES + 1],
             violations: Mutex::new(Vec::new()),
             stop: AtomicBool::new(true),
+            abort: AtomicBool::new(false),
             report: Mutex::new(None),
             under_way: Mutex::default(),
             seed,
@@ -134,6 +136,11 @@ impl Judge {
     /// Keep going after violations that leave the run meaningful (`false`), or end at the first (`true`, the start).
     pub fn stop_at_first(&self, stop: bool) {
         self.stop.store(stop, Ordering::Relaxed);
+    }
+
+    /// The process ends by an abort instead of [`EXIT_VIOLATION`], so that a fuzzer keeps what led there.
+    pub fn abort_at_end(&self, abort: bool) {
+        self.abort.store(abort, Ordering::Relaxed);
     }
 
     /// Where the JSON report goes when the process ends by a violation.
@@ -233,6 +240,9 @@ impl Judge {
         eprintln!("seed={}", self.seed);
         if let (Some(path), Ok(json)) = (lock(&self.report).as_ref(), serde_json::to_vec_pretty(&verdict)) {
             let _ = std::fs::write(path, json);
+        }
+        if self.abort.load(Ordering::Relaxed) {
+            std::process::abort();
         }
         // SAFETY: ends the process without running destructors: the driver's threads are in an unknown state.
         unsafe { libc::_exit(EXIT_VIOLATION) }

@@ -24,6 +24,9 @@ pub struct Args {
     /// Run clippy over the driver and crates/wdf instead, which only this build can compile
     #[arg(long)]
     lint: bool,
+    /// Count how often each of its branches is taken
+    #[arg(skip)]
+    counted: bool,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -51,12 +54,17 @@ impl Profile {
 impl Args {
     /// A release.
     fn of(arch: Arch) -> Self {
-        Self { arch, profile: Profile::Release, lint: false }
+        Self { arch, profile: Profile::Release, lint: false, counted: false }
+    }
+
+    /// The target folder.
+    fn target(&self) -> PathBuf {
+        if self.counted { paths::cross_target().join("counted") } else { workspace::target() }
     }
 
     /// Where cargo puts what it makes.
     fn output(&self) -> PathBuf {
-        workspace::target().join(self.arch.triple()).join(self.profile.folder())
+        self.target().join(self.arch.triple()).join(self.profile.folder())
     }
 }
 
@@ -93,6 +101,16 @@ pub fn changed_driver(file: &str, content: &str, folder: &Path) -> Result<PathBu
     let workspace = workspace::prepare_changed(file, content)?;
     cargo(&args, &workspace, &["build", "--package", "nblease"], &[])?;
     deliver(&args, workspace::CHANGED, folder)?;
+    Ok(folder.join("nblease.sys"))
+}
+
+/// Builds the driver with counters in its branches: `nblease.{sys,map,pdb}` in `folder`.
+pub fn counted_driver(folder: &Path) -> Result<PathBuf> {
+    let args = Args { counted: true, ..Args::of(Arch::X64) };
+    let _lock = begin(&args)?;
+    let workspace = workspace::prepare()?;
+    cargo(&args, &workspace, &["build", "--package", "nblease"], &[])?;
+    deliver(&args, "nblease", folder)?;
     Ok(folder.join("nblease.sys"))
 }
 
@@ -147,7 +165,7 @@ fn cargo(args: &Args, workspace: &Path, command: &[&str], last: &[&str]) -> Resu
     let flags = wdk::binding_flags(args.arch)?;
     let mut cargo = debian_cargo();
     cargo.current_dir(workspace).args(command).arg("-Zbuild-std=core,alloc");
-    cargo.args(["--target", triple, "--profile", args.profile.name(), "--target-dir"]).arg(workspace::target());
+    cargo.args(["--target", triple, "--profile", args.profile.name(), "--target-dir"]).arg(args.target());
     cargo.args(last);
     cargo.env("CARGO_PROFILE_DEV_PANIC", "abort");
     // `core` is built here too, and without any optimization it calls functions that no kernel has (fma).
@@ -158,6 +176,9 @@ fn cargo(args: &Args, workspace: &Path, command: &[&str], last: &[&str]) -> Resu
     cargo.env(format!("CC_{underscored}"), "clang-19").env(format!("CFLAGS_{underscored}"), &flags);
     cargo.env(format!("AR_{underscored}"), "llvm-lib-19");
     cargo.env(format!("CARGO_TARGET_{}_LINKER", underscored.to_uppercase()), "lld-link-19");
+    if args.counted {
+        cargo.env("RUSTC_WORKSPACE_WRAPPER", paths::root().join("fuzz/counted-rustc"));
+    }
     let status = cargo.status().context("run /usr/bin/cargo")?;
     ensure!(status.success(), "cargo {} failed", command[0]);
     Ok(())

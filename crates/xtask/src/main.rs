@@ -9,6 +9,7 @@ mod build;
 mod build_c;
 mod demo;
 mod faults;
+mod fuzz;
 mod hold;
 mod imports;
 mod lab_cmd;
@@ -41,7 +42,7 @@ enum Command {
     BuildC,
     /// Show the driver on a live wire between two network namespaces
     Demo(demo::Args),
-    /// Break the driver in three ways, and see that the demo fails with each
+    /// Break the driver in some ways, and see that the demo or `hold` fails with each
     Mutants,
     /// Put each frame of captures through the driver in both directions, and compare
     Replay(replay::Args),
@@ -51,6 +52,8 @@ enum Command {
     Rules,
     /// Put the driver through events in random order, on processors whose calls interleave
     Stress(stress::Args),
+    /// Fuzz what takes bytes from others: the driver's calls, the loader, the parsers
+    Fuzz(fuzz::Args),
     /// Fail each call of the driver's that may fail once
     Faults(faults::Args),
     /// What the LWF Logo test of the Hardware Lab Kit asks of a filter
@@ -74,6 +77,7 @@ fn main() -> ExitCode {
         Command::Hold(args) => hold::run(&args),
         Command::Rules => rules::run(),
         Command::Stress(args) => stress::run(&args),
+        Command::Fuzz(args) => fuzz::run(&args),
         Command::Faults(args) => faults::run(&args),
         Command::LwfLogo(args) => lwf_logo::run(&args),
         Command::Test => test::run(),
