@@ -38,6 +38,8 @@ pub struct Adapter {
     /// Whether anyone watches: the data path's one load while nobody does.
     watched: AtomicBool,
     taps: RwSpinLock<Vec<Tap>>,
+    /// How often they have changed.
+    changes: AtomicU32,
     /// Whether any of them may hold frames.
     held: AtomicBool,
     /// Whether no lease of the adapter is left that what comes would have to stay behind.
@@ -82,6 +84,7 @@ impl Adapter {
             state: AtomicU32::new(state),
             watched: AtomicBool::new(false),
             taps: RwSpinLock::new(Vec::new()),
+            changes: AtomicU32::new(0),
             held: AtomicBool::new(false),
             quiet: AtomicBool::new(true),
             lease_id: AtomicU8::new(NOWHERE),
@@ -171,6 +174,12 @@ impl Adapter {
         with(&self.taps.read())
     }
 
+    /// How often the readers have changed. With them locked to read it is those that are there; under the leases' lock it
+    /// says whether a reader's place among the leases can be another's by now. Any IRQL.
+    pub fn changes(&self) -> u32 {
+        self.changes.load(Ordering::Relaxed)
+    }
+
     /// The readers, cloned, with room for so many more. PASSIVE_LEVEL, with the registry locked.
     ///
     /// # Errors
@@ -190,7 +199,11 @@ impl Adapter {
     pub fn set_taps(&self, taps: Vec<Tap>) {
         self.watched.store(!taps.is_empty(), Ordering::Relaxed);
         self.held.store(taps.iter().any(|tap| tap.holder.is_some()), Ordering::Relaxed);
-        let old = core::mem::replace(&mut *self.taps.write(), taps);
+        let old = {
+            let mut now = self.taps.write();
+            self.changes.fetch_add(1, Ordering::Relaxed);
+            core::mem::replace(&mut *now, taps)
+        };
         drop(old);
     }
 
@@ -198,6 +211,7 @@ impl Adapter {
     pub fn remove_tap(&self, reader: &PoolArc<Reader>) {
         let removed = {
             let mut taps = self.taps.write();
+            self.changes.fetch_add(1, Ordering::Relaxed);
             let at = taps.iter().position(|tap| tap.reader.ptr_eq(reader));
             let removed = at.map(|at| taps.swap_remove(at));
             self.watched.store(!taps.is_empty(), Ordering::Relaxed);

@@ -180,42 +180,62 @@ impl Gate<'_> {
     /// Leases packets; those that are not are what leaves.
     #[inline(never)]
     fn lease(self, packets: impl Iterator<Item = Packet>, level: Level) -> (Departure, Completions) {
-        let Self { adapter, driver, .. } = self;
+        let adapter = self.adapter;
         let mut room = ROOM;
         let mut judging = self.judging(&mut room);
         let mut departure = Departure::new();
         let mut leaving = Flows::default();
         let mut done = Completions::new();
         for packet in packets {
-            let nbl = packet.nbl();
-            let found = adapter.with_taps(|taps| judging.look(nbl, taps, Count::No));
-            // What is leased may be handed over by another processor before this call's own go on.
-            if leaving.may_contain(found.flow) {
-                core::mem::take(&mut departure).depart(level);
-                leaving = Flows::default();
-            }
-            let cancel_id = if matches!(packet, Packet::Send(_)) { nbl.cancel_id().number() } else { 0 };
-            let arrival = judging.arrival(nbl, &found, packet.is_replaceable(), cancel_id);
-            if found.concerns {
-                spill_dropped(adapter, &judging, nbl, &mut done);
-            }
-            let (packet, ending, spill) = match driver.leases.insert(adapter, &arrival, packet) {
-                Admission::Leased => continue,
-                Admission::AtOnce { packet, ending, spill } => (packet, ending, spill),
-                Admission::Closed { packet, behind } => {
-                    let (ending, spill) = unheld(adapter, driver, &arrival, behind);
-                    (packet, ending, spill)
+            let make_way = |flow| {
+                // What is leased may be handed over by another processor before this call's own go on.
+                if leaving.may_contain(flow) {
+                    core::mem::take(&mut departure).depart(level);
+                    leaving = Flows::default();
                 }
             };
+            let (admission, flow) = self.admit(&mut judging, packet, make_way, &mut done);
+            let Admission::AtOnce { packet, ending, spill } = admission else { continue };
             spill_at_once(adapter, judging.direction(), packet.nbl(), spill, &mut done);
             let in_part = matches!(ending, Ending::Partly(_));
             let went_on = departure.end(packet, ending, adapter.pool());
             if in_part {
                 adapter.count_shadow(went_on);
             }
-            leaving.insert(found.flow);
+            leaving.insert(flow);
         }
         (departure, done)
+    }
+
+    /// Offers a packet to the leases: what becomes of it, and its flow. `make_way` is called before with the flow.
+    fn admit(
+        self,
+        judging: &mut Judging<'_>,
+        mut packet: Packet,
+        mut make_way: impl FnMut(FlowKey),
+        done: &mut Completions,
+    ) -> (Admission<Packet>, FlowKey) {
+        let Self { adapter, driver, .. } = self;
+        let mut shown = false;
+        loop {
+            let nbl = packet.nbl();
+            let (found, changes) = adapter.with_taps(|taps| (judging.look(nbl, taps, Count::No), adapter.changes()));
+            make_way(found.flow);
+            let cancel_id = if matches!(packet, Packet::Send(_)) { nbl.cancel_id().number() } else { 0 };
+            let arrival = judging.arrival(nbl, &found, packet.is_replaceable(), cancel_id);
+            if found.concerns && !core::mem::replace(&mut shown, true) {
+                spill_dropped(adapter, judging, nbl, done);
+            }
+            match driver.leases.insert(adapter, changes, &arrival, packet) {
+                Ok(Admission::Closed { packet, behind }) => {
+                    let (ending, spill) = unheld(adapter, driver, &arrival, behind);
+                    return (Admission::AtOnce { packet, ending, spill }, found.flow);
+                }
+                Ok(admission) => return (admission, found.flow),
+                // Readers have come or gone: who wants it is found out anew.
+                Err(back) => packet = back,
+            }
+        }
     }
 
     /// Decides within the call about packets that are lent for it: what policy would have copied is, and the others go

@@ -292,8 +292,21 @@ impl Leases {
 
     /// A packet that came, of the adapter that `arrival` names. Ends with [`Self::settle`], which may wait until all of a
     /// call's packets are in.
-    pub fn insert(&self, adapter: &Adapter, arrival: &Arrival<'_>, packet: Packet) -> Admission<Packet> {
+    ///
+    /// # Errors
+    /// The packet, where the adapter's readers are not those any more that it was found out about: after so many `changes`.
+    pub fn insert(
+        &self,
+        adapter: &Adapter,
+        changes: u32,
+        arrival: &Arrival<'_>,
+        packet: Packet,
+    ) -> Result<Admission<Packet>, Packet> {
         let admission = self.with(|inner| {
+            // A reader is taken from its adapters before its place is another's, which is under this lock.
+            if adapter.changes() != changes {
+                return Err(packet);
+            }
             // Where sends come, those above run again.
             if arrival.direction == Direction::Out {
                 inner.open_restarted(arrival.adapter);
@@ -302,10 +315,10 @@ impl Leases {
             if matches!(admission, Admission::Leased) {
                 adapter.set_quiet(false);
             }
-            admission
+            Ok(admission)
         });
         // An adapter that takes part has a table. A packet that is dropped is given back.
-        admission.unwrap_or(Admission::Leased)
+        admission.unwrap_or(Ok(Admission::Leased))
     }
 
     /// What policy makes of a packet that cannot be leased, or rules alone: how it ends, and for whom it is spilled.
