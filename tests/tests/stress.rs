@@ -15,9 +15,9 @@ const FOUND: [u64; 9] = [
     // A receive that NDIS looped back was leased though nobody had asked for such (V49).
     2_493_001_065_868_230_072,
     9_648_886_400_068_060_533,
-    // Order within a flow (V31).
+    // A later packet of a flow overtook one that was being handed over (V31).
     18_375_963_916_961_238_210,
-    // A pause waited for ever (V04).
+    // A pause that waits for the card (V04).
     17_136_003_896_154_688_275,
     // A packet that another processor looks at when the adapter goes to sleep (V13), a part of one (V12).
     5_855_936_858_803_247_593,

@@ -123,6 +123,7 @@ impl Order {
 }
 
 /// Where an NBL is on its way.
+#[expect(clippy::struct_excessive_bools, reason = "each is independent of the others")]
 pub(super) struct State {
     /// Who may touch it.
     pub(super) owner: Owner,

@@ -60,7 +60,7 @@ pub fn service_name(driver: DriverId) -> String {
 pub fn start(driver: DriverId) -> NTSTATUS {
     let Some(info) = kernel().driver(driver) else { return nblease_ndis::sys::STATUS_NOT_FOUND };
     let service = service_name(driver);
-    let object = place(new_object(&info, &service), driver);
+    let object = place(&new_object(&info, &service), driver);
     kernel().nt.drivers.objects().insert(driver, object.expose_provenance());
     let mut path = string::leak(&format!(r"\Registry\Machine\System\CurrentControlSet\Services\{service}"));
     let entry: PVOID = std::ptr::with_exposed_provenance_mut(info.entry);
@@ -85,13 +85,13 @@ pub fn start(driver: DriverId) -> NTSTATUS {
 
 /// Puts a driver's object where it lives as long as the process. Its address is another one in each boot, of which drivers
 /// make use where they need something random: so it goes by the seed.
-fn place(object: DRIVER_OBJECT, driver: DriverId) -> *mut DRIVER_OBJECT {
+fn place(object: &DRIVER_OBJECT, driver: DriverId) -> *mut DRIVER_OBJECT {
     let number = kernel().seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(driver.0 as u64) >> 40;
     let page = map::reserve_at(OBJECTS + number as usize * PAGE, PAGE).expect("a page for a driver's object");
     map::protect(page, PAGE, Protection::ReadWrite);
     let place: *mut DRIVER_OBJECT = page.cast();
     // SAFETY: a page of zeros that is nobody else's, larger than the object and aligned for it.
-    unsafe { place.write(object) };
+    unsafe { place.write(*object) };
     place
 }
 

@@ -219,7 +219,7 @@ fn stop_and_start(adapter: &Arc<Adapter>) -> Result<()> {
 }
 
 fn refused(adapter: &Adapter) -> u64 {
-    adapter.completions().get(&NDIS_STATUS_PAUSED).copied().unwrap_or_default() as u64
+    adapter.completions().get(&NDIS_STATUS_PAUSED).copied().unwrap_or_default()
 }
 
 /// A few lists of both directions that nobody waits for.

@@ -197,7 +197,7 @@ impl Sched {
                 self.run_dpc();
             }
             2 => self.let_time_pass(u64::from(event >> 3) % BETWEEN_CALLS_NS),
-            3 if event >> 3 & 7 == 0 => {
+            3 if (event >> 3).is_multiple_of(8) => {
                 let now = kernel().clock.unbiased_ns();
                 let soon = self.next_due().map(|due| due.saturating_sub(now)).filter(|ns| *ns <= SOON_NS);
                 self.let_time_pass(soon.unwrap_or_default());

@@ -8,6 +8,7 @@ use std::sync::{
 use crate::{
     clock::Mode,
     kernel::{DriverId, Kernel, kernel, one_at_a_time},
+    sched::{Disturbance, Processor},
     sync::lock,
     thread::{self, DISPATCH_LEVEL, PASSIVE_LEVEL},
 };
@@ -229,4 +230,66 @@ fn work_that_waits_does_not_hold_up_other_work() {
     }));
     assert!(sched.wait_until("both", Some(20_000_000_000), &mut || done.load(Ordering::SeqCst) == 2));
     sched.stop();
+}
+
+#[test]
+fn processors_take_turns_and_a_seed_says_whose_it_is() {
+    let run = |seed| {
+        let _serial = one_at_a_time();
+        let kernel = Kernel::install(Mode::Virtual, seed);
+        kernel.reseed(seed);
+        let processors = kernel.sched.start_processors(3);
+        assert!(processors.iter().all(Processor::is_idle));
+        let order = Arc::new(Mutex::new(Vec::new()));
+        for processor in &processors {
+            let order = order.clone();
+            processor.give(move || {
+                for _ in 0..8 {
+                    lock(&order).push(thread::processor());
+                    // Somebody else gets on before this is free.
+                    let mut tries = 0;
+                    assert!(kernel.sched.spin(|| {
+                        tries += 1;
+                        tries == 2
+                    }));
+                }
+            });
+        }
+        assert!(!processors.iter().any(Processor::is_idle));
+        kernel.sched.pump();
+        assert!(processors.iter().all(Processor::is_idle));
+        drop(processors);
+        lock(&order).clone()
+    };
+    let (first, again, other) = (run(1), run(1), run(2));
+    assert_eq!(first, again);
+    assert_ne!(first, other);
+    for number in 1..=3 {
+        assert_eq!(first.iter().filter(|who| **who == number).count(), 8);
+    }
+    assert!(first.windows(2).filter(|two| two[0] != two[1]).count() > 3, "they alternate: {first:?}");
+}
+
+#[test]
+fn a_lock_that_nobody_will_free_is_a_deadlock() {
+    let _serial = one_at_a_time();
+    let kernel = Kernel::install(Mode::Virtual, 1);
+    assert!(!kernel.sched.spin(|| false));
+}
+
+#[test]
+fn timers_are_late_by_what_was_said_at_most() {
+    let _serial = one_at_a_time();
+    let kernel = Kernel::install(Mode::Virtual, 1);
+    kernel.reseed(1);
+    kernel.sched.disturb(Disturbance { one_in: 0, late_ns: 1000 });
+    let fired = Arc::new(Mutex::new(Vec::new()));
+    for _ in 0..20 {
+        let fired = fired.clone();
+        kernel.sched.set_timer(500, 0, Box::new(move || lock(&fired).push(kernel.clock.unbiased_ns())));
+    }
+    kernel.sched.advance(2000);
+    let fired = lock(&fired);
+    assert!(fired.len() == 20 && fired.iter().all(|at| (500..=1500).contains(at)), "{fired:?}");
+    assert!(fired.iter().any(|at| *at > 500), "{fired:?}");
 }

@@ -3,8 +3,6 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result};
-
 use super::Lab;
 
 /// How long it is looked for.
@@ -35,10 +33,10 @@ impl Failure {
 }
 
 /// Looks for it and says how to run it again.
-pub fn shrink(lab: &Lab, report: &str) -> Result<()> {
+pub fn shrink(lab: &Lab, report: &str) {
     let Some(failure) = Failure::of(report) else {
         eprintln!("the report names no round: nothing to shrink");
-        return Ok(());
+        return;
     };
     let count = failure.event.map_or(ROUND, |event| event + 1);
     let mut kept = vec![true; count];
@@ -49,7 +47,9 @@ pub fn shrink(lab: &Lab, report: &str) -> Result<()> {
         let there: Vec<usize> = (0..count).filter(|at| kept[*at]).collect();
         for some in there.chunks(size) {
             let mut fewer = kept.clone();
-            some.iter().for_each(|at| fewer[*at] = false);
+            for at in some {
+                fewer[*at] = false;
+            }
             if let Some(report) = fails(lab, &failure, &fewer) {
                 (kept, last) = (fewer, report);
             }
@@ -68,13 +68,12 @@ pub fn shrink(lab: &Lab, report: &str) -> Result<()> {
         super::inf().display(),
         words.join(" ")
     );
-    Ok(())
 }
 
 /// The report, where the same rule breaks with these events.
 fn fails(lab: &Lab, failure: &Failure, kept: &[bool]) -> Option<String> {
     let words: Vec<_> = words(failure, kept).into_iter().map(Into::into).collect();
-    let said = lab.run(&words, HANG).context("a part of a round").ok()?;
+    let said = lab.run(&words, HANG).ok()?;
     let same = Failure::of(&said.report).is_some_and(|other| other.rule == failure.rule);
     (!said.status.success() && same).then_some(said.report)
 }

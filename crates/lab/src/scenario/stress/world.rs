@@ -175,7 +175,9 @@ impl<'lab> World<'lab> {
             Event::ReceiveManyLent => {
                 let lists = traffic::many_lent(rng);
                 return Some(Box::new(move || {
-                    lists.iter().for_each(|list| traffic::receive(&adapter, list, &frames));
+                    for list in &lists {
+                        traffic::receive(&adapter, list, &frames);
+                    }
                 }));
             }
             Event::ReceiveLent => Kind::Lent,
