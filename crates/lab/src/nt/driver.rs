@@ -86,11 +86,18 @@ pub fn start(driver: DriverId) -> NTSTATUS {
 /// Puts a driver's object where it lives as long as the process. Its address is another one in each boot, of which drivers
 /// make use where they need something random: so it goes by the seed.
 fn place(object: &DRIVER_OBJECT, driver: DriverId) -> *mut DRIVER_OBJECT {
-    let number = kernel().seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(driver.0 as u64) >> 40;
-    let page = map::reserve_at(OBJECTS + number as usize * PAGE, PAGE).expect("a page for a driver's object");
-    map::protect(page, PAGE, Protection::ReadWrite);
+    // Pages that are drivers' objects, of kernels that are gone too: those a run with the same seed has again.
+    static PAGES: Mutex<BTreeMap<usize, usize>> = Mutex::new(BTreeMap::new());
+    let number = (kernel().seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40) as usize + driver.0;
+    let wanted = OBJECTS + number * PAGE;
+    let page = *lock(&PAGES).entry(wanted).or_insert_with(|| {
+        let page = map::reserve_at(wanted, PAGE).expect("a page for a driver's object");
+        map::protect(page, PAGE, Protection::ReadWrite);
+        page.expose_provenance()
+    });
+    let page: *mut u8 = std::ptr::with_exposed_provenance_mut(page);
     let place: *mut DRIVER_OBJECT = page.cast();
-    // SAFETY: a page of zeros that is nobody else's, larger than the object and aligned for it.
+    // SAFETY: a page that no driver of this kernel has, larger than the object and aligned for it.
     unsafe { place.write(*object) };
     place
 }
