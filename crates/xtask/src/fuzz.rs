@@ -32,16 +32,16 @@ struct Target {
     weight: u32,
     /// Longest input, in bytes.
     max_len: u32,
-    /// Inputs of a process: a kernel of the lab is never freed.
-    runs: u32,
+    /// Inputs of a process, as a kernel of the lab is never freed; -1: any number.
+    runs: i32,
 }
 
 const TARGETS: &[Target] = &[
-    Target { name: "driver", weight: 6, max_len: 1024, runs: 2_000 },
+    Target { name: "driver", weight: 6, max_len: 1024, runs: 8_000 },
     Target { name: "image", weight: 3, max_len: 20 << 10, runs: 10_000 },
-    Target { name: "pcapng", weight: 1, max_len: 4096, runs: u32::MAX },
-    Target { name: "rules", weight: 1, max_len: 1024, runs: u32::MAX },
-    Target { name: "headers", weight: 1, max_len: 1024, runs: u32::MAX },
+    Target { name: "pcapng", weight: 1, max_len: 4096, runs: -1 },
+    Target { name: "rules", weight: 1, max_len: 1024, runs: -1 },
+    Target { name: "headers", weight: 1, max_len: 1024, runs: -1 },
 ];
 
 /// What to fuzz.
@@ -129,7 +129,7 @@ impl Built {
     fn command(&self, target: &Target) -> Command {
         let mut command = Command::new(self.folder.join(target.name));
         command.current_dir(paths::root()).env("NBLEASE_FUZZ_DRIVER", &self.driver).env("RUST_BACKTRACE", "0");
-        command.args(["-timeout=60", "-rss_limit_mb=4096", "-print_final_stats=1", "-verbosity=0"]);
+        command.args(["-timeout=60", "-rss_limit_mb=4096", "-print_final_stats=1", "-verbosity=0", "-len_control=0"]);
         command.arg(format!("-max_len={}", target.max_len));
         command
     }
@@ -161,7 +161,8 @@ impl Built {
 
     fn run_once(&self, target: &Target, input: &Path) -> Result<()> {
         let mut command = self.command(target);
-        command.arg(input);
+        // The driver as it is, whose symbols are known.
+        command.env_remove("NBLEASE_FUZZ_DRIVER").arg(input);
         let status = command.status().context("run the target")?;
         if !status.success() {
             bail!("{} fails on {}: {status}", target.name, input.display());
@@ -173,7 +174,7 @@ impl Built {
     /// Adds to the committed corpus the smallest of the found inputs that show something new.
     fn keep(&self, target: &Target) -> Result<()> {
         let mut command = self.command(target);
-        command.arg("-merge=1").arg(paths::root().join("fuzz/corpus").join(target.name));
+        command.args(["-merge=1", "-set_cover_merge=1"]).arg(paths::root().join("fuzz/corpus").join(target.name));
         command.arg(folder().join("corpus").join(target.name));
         let said = say(command)?;
         if !said.status.success() {

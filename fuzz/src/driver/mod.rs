@@ -15,8 +15,10 @@ use std::{
 };
 
 use nblease_lab::{
-    lab::{Lab, LabConfig},
+    clock::Mode,
+    kernel::{DriverId, Kernel, one_at_a_time},
     ndis::Inf,
+    nt, pe,
 };
 
 use crate::cursor::Cursor;
@@ -28,14 +30,14 @@ const STEPS: usize = 200;
 /// Lives a life.
 pub fn run(input: &[u8]) {
     let mut cursor = Cursor(input);
-    let seed = u64::from(cursor.u8());
-    let ndis_minor = cursor.one_of(&[87, 83, 85, 89]);
-    let lab = Lab::new(LabConfig { seed, ndis_minor, inf: Some(inf()), ..LabConfig::default() });
-    let kernel = lab.kernel();
+    let _alone = one_at_a_time();
+    let kernel = Kernel::install(Mode::Virtual, cursor.u8().into());
     kernel.judge.abort_at_end(true);
-    let driver = lab.load(driver()).expect("the driver loads");
-    assert_eq!(lab.start(driver), 0, "DriverEntry");
-    let mut world = World::new(&lab);
+    kernel.ndis.set_minor_version(cursor.one_of(&[87, 83, 85, 89]));
+    let driver = load();
+    kernel.ndis.set_inf(driver, inf());
+    assert_eq!(nt::driver::start(driver), 0, "DriverEntry");
+    let mut world = World::new(kernel);
     for _ in 0..STEPS {
         if cursor.is_empty() {
             break;
@@ -44,18 +46,23 @@ pub fn run(input: &[u8]) {
     }
     world.end();
     counters::take(driver);
-    assert!(lab.unload(driver), "the driver stays: {:?}", kernel.io.open_files(driver));
+    assert!(nt::driver::unload(driver), "the driver stays: {:?}", kernel.io.open_files(driver));
     assert!(kernel.memory.pool.live(driver).is_empty(), "pool left");
-    assert!(lab.finish().violations.is_empty());
+    assert!(kernel.judge.verdict().violations.is_empty());
 }
 
-/// The driver's file.
-fn driver() -> &'static Path {
-    static DRIVER: OnceLock<PathBuf> = OnceLock::new();
-    DRIVER.get_or_init(|| match std::env::var_os("NBLEASE_FUZZ_DRIVER") {
-        Some(path) => path.into(),
-        None => Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/driver/x64/nblease.sys"),
-    })
+/// Loads the driver. The one with counters is read once and has no symbols, for which a map would be read each time.
+fn load() -> DriverId {
+    static COUNTED: OnceLock<Option<Vec<u8>>> = OnceLock::new();
+    let counted = COUNTED.get_or_init(|| {
+        let path: PathBuf = std::env::var_os("NBLEASE_FUZZ_DRIVER")?.into();
+        Some(std::fs::read(&path).unwrap_or_else(|error| panic!("cannot read {}: {error}", path.display())))
+    });
+    let loaded = match counted {
+        Some(file) => pe::load_bytes("nblease.sys", file, Vec::new()),
+        None => pe::load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/driver/x64/nblease.sys")),
+    };
+    loaded.expect("the driver loads: cargo xtask build")
 }
 
 /// The names in the driver's INF, with which its registration has to agree (V11).

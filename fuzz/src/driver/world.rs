@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use nblease_lab::{
     faults::Plan,
-    lab::Lab,
+    kernel::Kernel,
     ndis::{
         Adapter, AdapterConfig,
         frame::{Frame, Oob, RecvNbl, SendNbl},
@@ -24,26 +24,26 @@ const PROGRAMS: usize = 6;
 const LAST_NS: u64 = 12_000_000_000;
 
 /// See the module.
-pub struct World<'lab> {
-    lab: &'lab Lab,
+pub struct World {
+    kernel: &'static Kernel,
     adapters: [Arc<Adapter>; 2],
     programs: Vec<Program>,
     /// Programs that are gone, whose calls have to come to an end.
     gone: Vec<Program>,
 }
 
-impl<'lab> World<'lab> {
+impl World {
     /// Two adapters that run.
-    pub fn new(lab: &'lab Lab) -> Self {
+    pub fn new(kernel: &'static Kernel) -> Self {
         let adapters = ["Ethernet", "Ethernet 2"]
-            .map(|name| lab.adapter(AdapterConfig { name: name.to_owned(), ..AdapterConfig::default() }));
-        lab.kernel().sched.pump();
+            .map(|name| Adapter::plug(AdapterConfig { name: name.to_owned(), ..AdapterConfig::default() }));
+        kernel.sched.pump();
         assert!(adapters.iter().all(|adapter| adapter.is_running()), "the adapters run");
-        Self { lab, adapters, programs: Vec::new(), gone: Vec::new() }
+        Self { kernel, adapters, programs: Vec::new(), gone: Vec::new() }
     }
 
     fn sched(&self) -> &'static Sched {
-        &self.lab.kernel().sched
+        &self.kernel.sched
     }
 
     /// The next thing happens.
@@ -55,7 +55,7 @@ impl<'lab> World<'lab> {
             28 => self.adapter(cursor),
             29 => {
                 let plan = if step & 0x80 == 0 { Plan::Nth(u64::from(cursor.u8() % 20) + 1) } else { Plan::None };
-                self.lab.kernel().faults.plan(plan);
+                self.kernel.faults.plan(plan);
             }
             22..25 => self.send(cursor),
             25..27 => self.receive(cursor),
@@ -72,7 +72,7 @@ impl<'lab> World<'lab> {
 
     fn open(&mut self, administrator: bool) {
         // Where calls fail by plan an open may fail too.
-        self.lab.kernel().faults.plan(Plan::None);
+        self.kernel.faults.plan(Plan::None);
         if self.programs.len() < PROGRAMS {
             self.programs.extend(Program::open(administrator));
         }
@@ -81,7 +81,7 @@ impl<'lab> World<'lab> {
     fn call(&mut self, call: u8, cursor: &mut Cursor<'_>) {
         let at = cursor.below(self.programs.len());
         let luids = self.adapters.each_ref().map(|adapter| adapter.luid);
-        let foreign: Vec<u64> = self.programs.iter().flat_map(|program| program.tickets()).copied().collect();
+        let foreign: Vec<u64> = self.programs.iter().flat_map(Program::tickets).copied().collect();
         let Some(program) = self.programs.get_mut(at) else { return };
         match call {
             3..6 => program.configure(&luids, cursor),
@@ -106,9 +106,9 @@ impl<'lab> World<'lab> {
         }
         let program = self.programs.remove(at);
         if how == 1 {
-            program.close()
+            program.close();
         } else {
-            program.kill()
+            program.kill();
         }
         self.gone.push(program);
     }
@@ -151,7 +151,7 @@ impl<'lab> World<'lab> {
 
     /// All that is open is closed, all that is out comes back, the adapters go.
     pub fn end(mut self) {
-        self.lab.kernel().faults.plan(Plan::None);
+        self.kernel.faults.plan(Plan::None);
         for program in self.programs.drain(..) {
             program.kill();
             self.gone.push(program);

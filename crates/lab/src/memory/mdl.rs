@@ -62,7 +62,8 @@ impl Mdls {
         let pointer = |address: usize| -> PVOID { std::ptr::with_exposed_provenance_mut(address) };
         let contents = MDL {
             Next: std::ptr::null_mut(),
-            Size: i16::try_from(size_of_mdl(system, len)).expect("an MDL of less than 16 MiB"),
+            // Of an MDL for 16 MiB and more the number is cut, as by the cast in MmInitializeMdl: `ByteCount` tells its pages.
+            Size: (size_of_mdl(system, len) as u16).cast_signed(),
             MdlFlags: match kind {
                 MdlKind::NonPaged => MDL_SOURCE_IS_NONPAGED_POOL,
                 MdlKind::Locked => MDL_PAGES_LOCKED | MDL_WRITE_OPERATION,

@@ -9,6 +9,8 @@ use crate::memory::PAGE;
 
 /// Larger images are refused; a driver has a few hundred kilobytes.
 const MAX_IMAGE: usize = 64 << 20;
+/// More imports are refused: a driver has a few hundred, and tables that overlap could list any number.
+const MAX_IMPORTS: usize = 16 << 10;
 const MACHINE_X64: u16 = 0x8664;
 const PE32_PLUS: u16 = 0x20b;
 /// `IMAGE_SUBSYSTEM_NATIVE`.
@@ -193,6 +195,7 @@ impl Reader<'_> {
                     break;
                 }
                 ensure!(name >> 63 == 0, "{dll}: imports by ordinal are not supported");
+                ensure!(imports.len() < MAX_IMPORTS, "more than {MAX_IMPORTS} imports");
                 // A hint of two bytes precedes the name.
                 let function = self.name(usize::try_from(name)?.saturating_add(2))?;
                 imports.push(Import { dll: dll.clone(), function, slot: slots + entry * 8 });

@@ -37,6 +37,24 @@ fn what_is_no_driver_for_x64_is_refused() {
     assert!(refused(&|f| put32(f, 0x98 + 240 + 40 + 12, 0x1000)).contains("before 0x2000"));
 }
 
+#[test]
+fn tables_of_imports_that_overlap_do_not_grow_without_end() {
+    let mut file = Sample { imports: vec!["DbgPrint"], ..Sample::default() }.file();
+    // Descriptors of which each names the same long table.
+    for entry in (0x2000..0x27f8).step_by(8) {
+        put(&mut file, entry, &0x2a00_u64.to_le_bytes());
+    }
+    for descriptor in (0x2900..0x2f00).step_by(20) {
+        for (field, value) in [(0, 0x2000), (12, 0x2850), (16, 0x2000)] {
+            put32(&mut file, descriptor + field, value);
+        }
+    }
+    put(&mut file, 0x2850, b"ntoskrnl.exe");
+    put32(&mut file, 0x98 + 112 + 8, 0x2900);
+    let refusal = format!("{:#}", Image::parse(&file).unwrap_err());
+    assert!(refusal.contains("more than 16384 imports"), "{refusal}");
+}
+
 proptest! {
     #[test]
     fn cut_off_files_are_refused_or_read(len in 0_usize..0x4000) {

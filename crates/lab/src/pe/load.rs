@@ -30,7 +30,12 @@ pub fn load(path: &Path) -> Result<DriverId> {
     let name = path.file_name().map_or_else(|| "driver".into(), |name| name.to_string_lossy().into_owned());
     let file = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
     let symbols = symbols::read(path);
-    load_bytes(&name, &file, symbols).with_context(|| format!("cannot load {}", path.display()))
+    let driver = load_bytes(&name, &file, symbols).with_context(|| format!("cannot load {}", path.display()))?;
+    let lacking = kernel().driver(driver).map(|info| info.lacking.join(", ")).unwrap_or_default();
+    if !lacking.is_empty() {
+        eprintln!("{name} imports what the lab lacks, which ends the run when it is called: {lacking}");
+    }
+    Ok(driver)
 }
 
 /// Loads a driver from its file's bytes.
@@ -68,9 +73,6 @@ pub fn load_bytes(name: &str, file: &[u8], symbols: Vec<(usize, String)>) -> Res
     }
     protect(base, size, &image.sections);
     let (base, entry) = (base.addr(), base.addr() + image.entry);
-    if !lacking.is_empty() {
-        eprintln!("{name} imports what the lab lacks, which ends the run when it is called: {}", lacking.join(", "));
-    }
     let (functions, sections) = (image.functions, image.sections);
     let info = DriverInfo { name: name.to_owned(), base, size, entry, sections, symbols, functions, lacking };
     Ok(kernel().add_driver(info))
@@ -136,7 +138,9 @@ pub fn discard_init(driver: DriverId) {
 /// Closes a driver's image after its unload: a late callback into it faults and is reported.
 pub fn unmap(driver: DriverId) {
     if let Some(info) = kernel().driver(driver) {
-        map::protect(std::ptr::with_exposed_provenance_mut(info.base), info.size, Protection::None);
+        let start = std::ptr::with_exposed_provenance_mut(info.base);
+        map::protect(start, info.size, Protection::None);
+        map::discard(start, info.size);
     }
 }
 
