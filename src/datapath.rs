@@ -108,7 +108,7 @@ impl Module {
 /// Before the readers of an adapter that may hold frames.
 ///
 /// What is found out about a packet takes up much of the stack, so it is found out in functions that are not inlined and
-/// call nobody: when packets are handed over, NDIS may call the module back from within.
+/// hand packets over only where a flow's order needs it: NDIS may call the module back from within.
 #[derive(Clone, Copy)]
 struct Gate<'a> {
     adapter: &'a Adapter,
