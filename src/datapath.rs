@@ -40,7 +40,8 @@ impl Module {
     /// Frames from above. A module that does not run finishes them; one that runs shows them to its readers and
     /// passes them down, or leases them where a reader may hold them.
     pub fn send_down(&self, chain: SendChain) {
-        let Some(_admitted) = self.running.enter() else {
+        // A pause refuses sends from its first moment, while it still waits for what is held.
+        let Some(_admitted) = self.running.enter().filter(|_| self.adapter.is_running()) else {
             let refused = u64::from(chain.count());
             self.adapter.count(&AdapterStats { send_nbls_refused_paused: refused, ..AdapterStats::default() });
             return chain.finish(Status::PAUSED);
@@ -223,18 +224,18 @@ impl Gate<'_> {
             make_way(found.flow);
             let cancel_id = if matches!(packet, Packet::Send(_)) { nbl.cancel_id().number() } else { 0 };
             let arrival = judging.arrival(nbl, &found, packet.is_replaceable(), cancel_id);
-            if found.concerns && !core::mem::replace(&mut shown, true) {
+            if found.drops && !core::mem::replace(&mut shown, true) {
                 spill_dropped(adapter, judging, nbl, done);
             }
-            match driver.leases.insert(adapter, changes, &arrival, packet) {
-                Ok(Admission::Closed { packet, behind }) => {
-                    let (ending, spill) = unheld(adapter, driver, &arrival, behind);
-                    return (Admission::AtOnce { packet, ending, spill }, found.flow);
-                }
+            // Where readers have come or gone, who wants it is found out anew.
+            packet = match driver.leases.insert(adapter, changes, &arrival, packet) {
+                Ok(Admission::Closed { packet, behind }) => match unheld(adapter, driver, changes, &arrival, behind) {
+                    Some((ending, spill)) => return (Admission::AtOnce { packet, ending, spill }, found.flow),
+                    None => packet,
+                },
                 Ok(admission) => return (admission, found.flow),
-                // Readers have come or gone: who wants it is found out anew.
-                Err(back) => packet = back,
-            }
+                Err(back) => back,
+            };
         }
     }
 
@@ -260,31 +261,46 @@ impl Gate<'_> {
         let Self { adapter, driver, .. } = self;
         let mut room = ROOM;
         let mut judging = self.judging(&mut room);
-        let found = adapter.with_taps(|taps| judging.look(nbl, taps, Count::Yes));
-        if !found.concerns {
-            return (true, found.flow);
+        let mut count = Count::Yes;
+        loop {
+            let (found, changes) = adapter.with_taps(|taps| (judging.look(nbl, taps, count), adapter.changes()));
+            if !found.concerns {
+                return (true, found.flow);
+            }
+            if found.drops && count == Count::Yes {
+                spill_dropped(adapter, &judging, nbl, done);
+            }
+            // Where readers have come or gone, who wants it is found out anew.
+            count = Count::No;
+            let arrival = judging.arrival(nbl, &found, nbl.is_replaceable_receive(), 0);
+            if driver.leases.wants_copy(adapter, changes, &arrival)
+                && let Ok(copy) = nbl.promote_receive(adapter.pool(), port)
+                && driver.leases.insert_copy(adapter, changes, &arrival, Packet::OwnReceive(copy)).is_ok()
+            {
+                // The copy is for GATEs; TAPs get the original.
+                let passed = |frame| !judging.is_dropped(frame);
+                deliver(adapter, Direction::In, nbl, |tap| !tap.reader.config().is_gate(), passed, done);
+                return (false, found.flow);
+            }
+            if let Some((ending, spill)) = driver.leases.judge(adapter, changes, &arrival) {
+                spill_at_once(adapter, Direction::In, nbl, spill, done);
+                return (ending == Ending::Forward, found.flow);
+            }
         }
-        let arrival = judging.arrival(nbl, &found, nbl.is_replaceable_receive(), 0);
-        spill_dropped(adapter, &judging, nbl, done);
-        if driver.leases.wants_copy(&arrival)
-            && let Ok(copy) = nbl.promote_receive(adapter.pool(), port)
-            && driver.leases.insert_copy(&arrival, Packet::OwnReceive(copy)).is_ok()
-        {
-            // The copy is for GATEs; TAPs get the original.
-            let passed = |frame| !judging.is_dropped(frame);
-            deliver(adapter, Direction::In, nbl, |tap| !tap.reader.config().is_gate(), passed, done);
-            return (false, found.flow);
-        }
-        let (ending, spill) = driver.leases.judge(&arrival, adapter.admits_leases());
-        spill_at_once(adapter, Direction::In, nbl, spill, done);
-        (ending == Ending::Forward, found.flow)
     }
 }
 
-/// What becomes of a packet of an adapter that admits no lease, and for whom it is spilled.
-fn unheld(adapter: &Adapter, driver: &Driver, arrival: &Arrival<'_>, behind: bool) -> (Ending, ReaderSet) {
+/// What becomes of a packet of an adapter that admits no lease, and for whom it is spilled; `None` where the adapter's
+/// readers are not those any more that it was found out about.
+fn unheld(
+    adapter: &Adapter,
+    driver: &Driver,
+    changes: u32,
+    arrival: &Arrival<'_>,
+    behind: bool,
+) -> Option<(Ending, ReaderSet)> {
     let (runs, is_send) = (adapter.is_running(), arrival.direction == Direction::Out);
-    if is_send && !runs {
+    let decided = if is_send && !runs {
         adapter.count(&AdapterStats { send_nbls_refused_paused: 1, ..AdapterStats::default() });
         (Ending::Detached(Cause::Paused), ReaderSet::EMPTY)
     } else if behind {
@@ -293,10 +309,11 @@ fn unheld(adapter: &Adapter, driver: &Driver, arrival: &Arrival<'_>, behind: boo
         (Ending::Detached(if runs { Cause::LowPower } else { Cause::Paused }), ReaderSet::EMPTY)
     } else if runs {
         // Asleep: nobody is asked, and what no rule drops passes. Restarting: policy decides.
-        driver.leases.judge(arrival, adapter.admits_leases())
+        return driver.leases.judge(adapter, changes, arrival);
     } else {
         (Ending::Forward, ReaderSet::EMPTY)
-    }
+    };
+    Some(decided)
 }
 
 /// Gives patient TAPs what a rule of a GATE has dropped: nobody is asked about it.

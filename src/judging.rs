@@ -63,6 +63,8 @@ pub struct Found {
     pub flow: FlowKey,
     /// Whether a reader has to be asked or a frame is dropped: it does not just go on.
     pub concerns: bool,
+    /// Whether a rule drops one of its frames.
+    pub drops: bool,
     /// NDIS looped it back, and no reader that may hold frames wants such: it just goes on, whatever waits.
     pub is_unasked: bool,
     /// Places of [`Judging::frames`] that are used.
@@ -88,6 +90,7 @@ impl<'a> Judging<'a> {
         let mut found = Found {
             flow: secret.key(adapter.index() as u8, direction, FlowIdentity::None),
             concerns: false,
+            drops: false,
             is_unasked: looped_back
                 && !taps.iter().any(|tap| tap.holder.is_some() && tap.reader.config().wants(direction, true)),
             count: 0,
@@ -101,6 +104,7 @@ impl<'a> Judging<'a> {
             }
             let wanted = self.ask(&headers, nbl.vlan_tci(), looped_back, taps, count);
             found.concerns |= wanted.dropped || !wanted.readers.is_empty();
+            found.drops |= wanted.dropped;
             found.bytes = found.bytes.saturating_add(frame.len() as u32);
             let place = number.min(MAX_FRAMES);
             if let Some(there) = self.frames.get_mut(place) {

@@ -321,9 +321,15 @@ impl Leases {
         admission.unwrap_or(Ok(Admission::Leased))
     }
 
-    /// What policy makes of a packet that cannot be leased, or rules alone: how it ends, and for whom it is spilled.
-    pub fn judge(&self, arrival: &Arrival<'_>, by_policy: bool) -> (Ending, ReaderSet) {
-        self.with(|inner| inner.table.judge(arrival, by_policy)).unwrap_or((Ending::Forward, ReaderSet::EMPTY))
+    /// Runs `with` on the table, locked, if the adapter's readers are still those that there were after so many `changes`.
+    fn with_readers<R>(&self, adapter: &Adapter, changes: u32, with: impl FnOnce(&mut Inner) -> R) -> Option<R> {
+        self.with(|inner| (adapter.changes() == changes).then(|| with(inner))).flatten()
+    }
+
+    /// What is made of a packet that cannot be leased, by policy where the adapter admits leases, else by rules alone: how
+    /// it ends, and for whom it is spilled. `None` where the adapter's readers are others by now.
+    pub fn judge(&self, adapter: &Adapter, changes: u32, arrival: &Arrival<'_>) -> Option<(Ending, ReaderSet)> {
+        self.with_readers(adapter, changes, |inner| inner.table.judge(arrival, adapter.admits_leases()))
     }
 
     /// A packet of a flow goes up that is lent for the call only: what waits in the flow is decided at once, and leaves
@@ -335,16 +341,28 @@ impl Leases {
     }
 
     /// Whether policy would have a packet copied that is lent for the call only.
-    pub fn wants_copy(&self, arrival: &Arrival<'_>) -> bool {
-        self.with(|inner| inner.table.promoter(arrival).is_some()).unwrap_or(false)
+    pub fn wants_copy(&self, adapter: &Adapter, changes: u32, arrival: &Arrival<'_>) -> bool {
+        self.with_readers(adapter, changes, |inner| inner.table.promoter(arrival).is_some()).unwrap_or(false)
     }
 
     /// A copy of a packet that was lent. Ends with [`Self::settle`].
     ///
     /// # Errors
-    /// The copy, where it has no place any more.
-    pub fn insert_copy(&self, arrival: &Arrival<'_>, copy: Packet) -> Result<(), Packet> {
-        self.with(|inner| inner.table.insert_copy(arrival, copy, time::unbiased_time())).unwrap_or(Ok(()))
+    /// The copy, where it has no place any more, or the adapter's readers are others by now.
+    pub fn insert_copy(
+        &self,
+        adapter: &Adapter,
+        changes: u32,
+        arrival: &Arrival<'_>,
+        copy: Packet,
+    ) -> Result<(), Packet> {
+        let inserted = self.with(|inner| {
+            if adapter.changes() != changes {
+                return Err(copy);
+            }
+            inner.table.insert_copy(arrival, copy, time::unbiased_time())
+        });
+        inserted.unwrap_or(Ok(()))
     }
 
     /// Where the frame of a reader's open ticket is going, to make what is to go in its place; `None` where the ticket is

@@ -5,15 +5,17 @@ use std::{collections::BTreeMap, sync::Arc};
 use nblease_abi::{
     NtStatus,
     configure::{Configure, POLICY_DROP, POLICY_PASS, POLICY_PROMOTE},
+    rules::{MATCH_SOURCE_PORTS, RULE_ASK, RULE_PASS, RuleRecord},
 };
 use nblease_lab::{
-    ndis::{Adapter, AdapterConfig, frame::SendNbl},
+    ndis::{Adapter, AdapterConfig, MiniportPace, ProtocolPace, frame::SendNbl},
     nt,
 };
 use nblease_tests::{
     Program, READ, Rig,
     gates::{
-        ABORTED, DISCONNECTED, MS, Out, SENT, drop_it, flow, originals, own, pass, receives, sends, tickets_of, udp,
+        ABORTED, DISCONNECTED, MS, Out, PAUSED, SENT, drop_it, flow, originals, own, pass, receives, sends, tickets_of,
+        udp,
     },
 };
 
@@ -115,6 +117,44 @@ fn copies_outlive_a_pause_and_go_on_after_the_restart() {
     adapter.restart();
     rig.kernel.sched.advance(10 * MS);
     assert_eq!((out.take_down(), out.take_up()), (own(&sent), own(&received)));
+    drop(program);
+    rig.finish();
+}
+
+/// NDIS holds sends back while it pauses a stack; one that comes all the same is refused as soon as the pause is under way,
+/// not only when it is done, also where nobody would be asked about it.
+#[test]
+fn sends_are_refused_while_a_pause_waits_for_copies() {
+    let rig = Rig::start(29);
+    let adapter = rig.adapter("Ethernet");
+    adapter.set_pace(ProtocolPace::AtOnce, MiniportPace::Manual);
+    let out = Out::watch(&adapter);
+    let source_port = |port: u16, action| {
+        let mut rule = RuleRecord::all(action);
+        rule.matches = MATCH_SOURCE_PORTS;
+        rule.source_ports = [port.to_le_bytes(); 2];
+        rule
+    };
+    let rules = [source_port(1, RULE_ASK), RuleRecord::all(RULE_PASS)];
+    let program = Program::gate_with(&Configure::gate(1, POLICY_PROMOTE, 20), &rules, &adapter);
+    let (copied, unasked) = (flow(1, 1), flow(2, 1));
+    adapter.send(&sends(&copied), 0);
+    let tickets = tickets_of(&program.ask());
+    rig.kernel.sched.advance(20 * MS);
+    program.pass_all(&tickets);
+    assert_eq!(out.take_down(), own(&copied), "which the card keeps");
+    assert_eq!(out.completions(), BTreeMap::from([(SENT, 1)]));
+
+    let late = adapter.clone();
+    let both = sends(&[copied[0].clone(), unasked[0].clone()]);
+    rig.kernel.sched.set_timer(MS, 0, Box::new(move || late.send_anyway(&both, 0, 0)));
+    let card = adapter.clone();
+    rig.kernel.sched.set_timer(2 * MS, 0, Box::new(move || card.complete_sends()));
+    let before = rig.kernel.clock.now_ns();
+    adapter.pause();
+    assert!(rig.kernel.clock.now_ns() - before >= 2 * MS, "it waits for the card");
+    assert_eq!((out.take_down(), out.completions()), (vec![], BTreeMap::from([(PAUSED, 2)])));
+    assert_eq!(program.stats().1[0].send_nbls_refused_paused, 2);
     drop(program);
     rig.finish();
 }
