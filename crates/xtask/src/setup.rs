@@ -17,6 +17,8 @@ const PACKAGES: &[(&str, &str)] = &[
     ("lld-19", "/usr/bin/lld-link-19"),
     ("llvm-19", "/usr/bin/llvm-dlltool-19"),
     ("mingw-w64-common", "/usr/share/mingw-w64/include/ddk/ntddk.h"),
+    // libFuzzer is in C++.
+    ("g++", "/usr/bin/c++"),
     // The live wire.
     ("curl", "/usr/bin/curl"),
     ("iperf3", "/usr/bin/iperf3"),

@@ -87,6 +87,8 @@ fn steps() -> Result<Vec<Step>> {
         xtask("frames held on a live wire", "hold --live"),
         xtask("stress", "stress --events 20000"),
         xtask("failing calls", "faults"),
+        // What the fuzzer found before; that it finds nothing more is for `cargo xtask fuzz`, which takes its time.
+        cargo("corpora of the fuzzer", "test --package nblease-fuzz"),
         xtask("LWF Logo", "lwf-logo"),
         xtask("demo", "demo"),
         xtask("demo without rights", "demo --replay"),
