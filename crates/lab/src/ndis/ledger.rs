@@ -274,10 +274,10 @@ impl Ledger {
             if !kept {
                 continue;
             }
+            state.running = ran(&state, module);
             state.in_call = false;
             state.order.settled = Some(settled);
-            // It may have restarted meanwhile, before the driver saw it.
-            let running = state.running || kernel().has_processors() && module.may_run();
+            let running = state.running;
             // What came before the event, and another processor looks at, is given back by that one. What is lent to a
             // packet on its way is not held.
             let asleep = module.low_power.load(Ordering::SeqCst) && (state.low_power || !kernel().has_processors());
@@ -345,7 +345,7 @@ impl Ledger {
         let lending = state.lending;
         let now_ns = kernel().clock.unbiased_ns();
         let held_ns = lending.held_before_ns + if lending.out == 0 { now_ns.saturating_sub(state.since_ns) } else { 0 };
-        let (running, in_call, order) = (state.running, state.in_call, state.order);
+        let (running, in_call, order) = (ran(&state, module), state.in_call, state.order);
         let source = if packet.is_drivers() { state.sender.unwrap_or_default() } else { packet.source };
         state.owner = Owner::Lab;
         state.lent = false;
@@ -468,6 +468,12 @@ pub struct Taken {
     pub packet: Arc<Packet>,
     lent: bool,
     phase: Phase,
+}
+
+/// Whether a module may take it that it ran when it got an NBL: it may have restarted before its driver saw the callback
+/// that brought it.
+fn ran(state: &State, module: &Module) -> bool {
+    state.running || state.in_call && kernel().has_processors() && module.may_run()
 }
 
 fn closed_by(hand: Hand) -> &'static str {
