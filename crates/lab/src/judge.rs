@@ -15,10 +15,19 @@ use std::{
 
 use serde::Serialize;
 
-use crate::{kernel::kernel, sync::lock, thread};
+use crate::{call_stack, kernel::kernel, sync::lock, thread};
+use demands::DEMANDS;
+pub use known::Known;
+
+mod demands;
+mod known;
+pub mod replay;
 
 /// Exit status of a process whose driver broke a rule.
 pub const EXIT_VIOLATION: i32 = 70;
+
+/// What a violation is called that no rule says.
+const BUG_CHECK: &str = "BUGCHECK";
 
 /// How many rules there are; they are numbered from 1.
 pub const RULES: usize = 49;
@@ -36,6 +45,11 @@ impl Rule {
     /// Its number.
     pub const fn number(self) -> u8 {
         self.0
+    }
+
+    /// What has to hold.
+    pub fn demand(self) -> &'static str {
+        DEMANDS.get(self.0 as usize - 1).copied().unwrap_or_default()
     }
 }
 
@@ -74,12 +88,16 @@ rules! {
 pub struct Violation {
     /// `V05`, or `BUGCHECK`; after a call that failed by plan `V29`, with the rule in the text.
     pub rule: String,
+    /// What has to hold; empty for a bugcheck.
+    pub demand: String,
     /// What was seen, in one sentence or more.
     pub what: String,
-    /// The driver's callbacks and calls under way, outermost first, with offsets in the image.
-    pub stack: Vec<String>,
     /// The last events of the object concerned, oldest first.
     pub history: Vec<String>,
+    /// Other objects that `what` names.
+    pub objects: Vec<Known>,
+    /// The driver's functions and callbacks under way, innermost first, with offsets in the image and symbols.
+    pub stack: Vec<String>,
     /// The last calls of drivers into the lab on this thread, oldest first.
     pub calls: Vec<String>,
 }
@@ -89,6 +107,10 @@ pub struct Violation {
 pub struct Verdict {
     /// The seed of the run.
     pub seed: u64,
+    /// The command that runs the same again, where the run is one of a command's.
+    pub replay: Option<String>,
+    /// What the scenario did last.
+    pub under_way: String,
     /// (rule, how often it was evaluated), for the rules evaluated at least once.
     pub evaluated: Vec<(String, u64)>,
     /// What broke.
@@ -103,6 +125,7 @@ pub struct Judge {
     abort: AtomicBool,
     report: Mutex<Option<PathBuf>>,
     under_way: Mutex<String>,
+    replay: Mutex<Option<String>>,
     seed: u64,
 }
 
@@ -119,6 +142,40 @@ impl Verdict {
     }
 }
 
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for violation in &self.violations {
+            write!(f, "{violation}")?;
+        }
+        if !self.under_way.is_empty() {
+            writeln!(f, "while: {}", self.under_way)?;
+        }
+        writeln!(f, "seed={}", self.seed)?;
+        self.replay.iter().try_for_each(|command| writeln!(f, "replay: {command}"))
+    }
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}: {}", self.rule, self.what)?;
+        if !self.demand.is_empty() {
+            writeln!(f, "    what has to hold: {}", self.demand)?;
+        }
+        let mut list = |title: &str, lines: &[String]| -> fmt::Result {
+            if !lines.is_empty() {
+                writeln!(f, "    {title}:")?;
+            }
+            lines.iter().try_for_each(|line| writeln!(f, "        {line}"))
+        };
+        list("history", &self.history)?;
+        for object in &self.objects {
+            list(&format!("history of {}", object.name), &object.history)?;
+        }
+        list("stack, innermost first", &self.stack)?;
+        list("last calls of this thread, oldest first", &self.calls)
+    }
+}
+
 impl Judge {
     /// A judge that ends the process at the first violation.
     pub fn new(seed: u64) -> Self {
@@ -129,6 +186,7 @@ impl Judge {
             abort: AtomicBool::new(false),
             report: Mutex::new(None),
             under_way: Mutex::default(),
+            replay: Mutex::default(),
             seed,
         }
     }
@@ -146,6 +204,11 @@ impl Judge {
     /// Where the JSON report goes when the process ends by a violation.
     pub fn report_to(&self, path: Option<PathBuf>) {
         *lock(&self.report) = path;
+    }
+
+    /// The command that runs the same again, but for the seed.
+    pub fn replayed_by(&self, command: Option<String>) {
+        *lock(&self.replay) = command;
     }
 
     /// What the scenario does, for the report.
@@ -176,7 +239,7 @@ impl Judge {
     /// As [`Self::broken`], with the history of the object concerned.
     pub fn broken_with(&self, rule: Rule, what: impl Into<String>, history: Vec<String>) {
         self.evaluated(rule);
-        self.keep(rule.to_string(), what.into(), history);
+        self.keep(Some(rule), what.into(), history);
         if self.stop.load(Ordering::Relaxed) {
             self.end();
         }
@@ -184,19 +247,24 @@ impl Judge {
 
     /// Keeps a violation. Where a call was made to fail by plan, what follows is that the driver did not survive it: it
     /// did nothing of the kind in the run without the plan, which comes first.
-    fn keep(&self, mut rule: String, mut what: String, history: Vec<String>) {
-        if let Some(failed) = kernel().faults.failed().last() {
+    fn keep(&self, mut rule: Option<Rule>, mut what: String, history: Vec<String>) {
+        let name = |rule: Option<Rule>| rule.map_or_else(|| BUG_CHECK.to_owned(), |rule| rule.to_string());
+        let failed = kernel().faults.failed();
+        if !failed.is_empty() {
             self.evaluated(rule::V29);
-            what = format!("after a failed call ({failed}): {rule}: {what}");
-            rule = rule::V29.to_string();
+            what = format!("did not survive {}: {}: {what}", failed.join(", and "), name(rule));
+            rule = Some(rule::V29);
         }
-        let (stack, calls) = (thread::stack(), thread::last_calls());
-        lock(&self.violations).push(Violation { rule, what, stack, history, calls });
+        let mut objects = known::named_in(&what);
+        objects.retain(|object| object.history != history);
+        let demand = rule.map(Rule::demand).unwrap_or_default().to_owned();
+        let (stack, calls) = (call_stack::lines(), thread::last_calls());
+        lock(&self.violations).push(Violation { rule: name(rule), demand, what, history, objects, stack, calls });
     }
 
     /// What a real machine would end with, where no rule of the contract says it better.
     pub fn bug_check(&self, what: impl Into<String>) -> ! {
-        self.keep("BUGCHECK".to_owned(), what.into(), Vec::new());
+        self.keep(None, what.into(), Vec::new());
         self.end()
     }
 
@@ -215,29 +283,15 @@ impl Judge {
                 (count > 0).then(|| (format!("V{n:02}"), count))
             })
             .collect();
-        Verdict { seed: self.seed, evaluated, violations: lock(&self.violations).clone() }
+        let replay = lock(&self.replay).as_ref().map(|command| format!("{command} --seed {}", self.seed));
+        let under_way = lock(&self.under_way).clone();
+        Verdict { seed: self.seed, replay, under_way, evaluated, violations: lock(&self.violations).clone() }
     }
 
     /// Prints the report and ends the process.
     fn end(&self) -> ! {
         let verdict = self.verdict();
-        for v in &verdict.violations {
-            eprintln!("{}: {}", v.rule, v.what);
-            for line in &v.stack {
-                eprintln!("    in {line}");
-            }
-            for line in &v.history {
-                eprintln!("    before: {line}");
-            }
-            for line in &v.calls {
-                eprintln!("    called: {line}");
-            }
-        }
-        let under_way = lock(&self.under_way);
-        if !under_way.is_empty() {
-            eprintln!("while: {under_way}");
-        }
-        eprintln!("seed={}", self.seed);
+        eprint!("{verdict}");
         if let (Some(path), Ok(json)) = (lock(&self.report).as_ref(), serde_json::to_vec_pretty(&verdict)) {
             let _ = std::fs::write(path, json);
         }

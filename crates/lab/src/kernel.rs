@@ -11,6 +11,7 @@ use crate::{
     clock::{Clock, Mode},
     cpu_time::CpuTime,
     faults::Faults,
+    history::Book,
     io::Io,
     judge::Judge,
     lock_order::LockOrder,
@@ -67,6 +68,8 @@ pub struct Kernel {
     pub cpu_time: CpuTime,
     /// In which order locks are taken.
     pub lock_order: LockOrder,
+    /// What became of objects that have no model of their own.
+    pub book: Book,
     /// Which calls fail by plan.
     pub faults: Faults,
     /// What drivers find in the registry.
@@ -95,6 +98,7 @@ impl Kernel {
             memory: Memory::default(),
             cpu_time: CpuTime::default(),
             lock_order: LockOrder::default(),
+            book: Book::default(),
             faults: Faults::default(),
             registry: Registry::default(),
             nt: nt::Objects::default(),

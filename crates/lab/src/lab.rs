@@ -32,11 +32,13 @@ pub struct LabConfig {
     pub inf: Option<Inf>,
     /// Where the report of a run that a violation ends goes, as JSON.
     pub report: Option<PathBuf>,
+    /// The command that makes such a run, but for its seed: a report says it.
+    pub command: Option<String>,
 }
 
 impl Default for LabConfig {
     fn default() -> Self {
-        Self { mode: Mode::Virtual, seed: 1, slow: false, ndis_minor: 87, inf: None, report: None }
+        Self { mode: Mode::Virtual, seed: 1, slow: false, ndis_minor: 87, inf: None, report: None, command: None }
     }
 }
 
@@ -56,6 +58,7 @@ impl Lab {
         let kernel = Kernel::install(config.mode, config.seed);
         kernel.ndis.set_minor_version(config.ndis_minor);
         kernel.judge.report_to(config.report);
+        kernel.judge.replayed_by(config.command);
         kernel.memory.slow(config.slow);
         Self { kernel, inf: config.inf, loaded: Mutex::default(), adapters: Mutex::default(), _turn: turn }
     }
@@ -142,6 +145,7 @@ impl Lab {
             adapter.unplug();
         }
         self.kernel.sched.stop();
+        self.kernel.book.clear();
         self.kernel.judge.verdict()
     }
 }

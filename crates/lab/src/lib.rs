@@ -14,11 +14,13 @@
 // The names of DDIs, levels and flags would be half of the text in backticks.
 #![allow(clippy::doc_markdown)]
 
+pub mod call_stack;
 pub mod clock;
 pub mod cpu_time;
 pub mod edges;
 pub mod fault;
 pub mod faults;
+pub mod history;
 pub mod io;
 pub mod judge;
 pub mod kernel;

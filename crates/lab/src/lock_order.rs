@@ -5,12 +5,12 @@ use std::{
     sync::Mutex,
 };
 
-use crate::{judge::rule, kernel::kernel, sync::lock};
+use crate::{history::Event, judge::rule, kernel::kernel, sync::lock};
 
-/// For each lock, those that were taken while it was held.
+/// For each lock, those that were taken while it was held, and when first.
 #[derive(Default)]
 pub struct LockOrder {
-    after: Mutex<BTreeMap<usize, BTreeSet<usize>>>,
+    after: Mutex<BTreeMap<usize, BTreeMap<usize, Event>>>,
 }
 
 impl LockOrder {
@@ -24,14 +24,15 @@ impl LockOrder {
             let against = held.iter().copied().find(|earlier| leads_to(&after, id, *earlier));
             if against.is_none() {
                 for earlier in held {
-                    after.entry(*earlier).or_default().insert(id);
+                    after.entry(*earlier).or_default().entry(id).or_insert_with(|| Event::here("taken"));
                 }
             }
-            against
+            against.map(|earlier| (earlier, after.get(&id).and_then(|later| later.get(&earlier)).cloned()))
         };
         kernel().judge.check(rule::V39, against.is_none(), || {
-            let earlier = against.unwrap_or_default();
-            format!("{kind} {id:#x} taken with lock {earlier:#x} held; the order was the opposite before")
+            let (earlier, opposite) = against.unwrap_or_default();
+            let opposite = opposite.map(|event| format!(" ({earlier:#x} {event})")).unwrap_or_default();
+            format!("{kind} {id:#x} taken with lock {earlier:#x} held; the order was the opposite before{opposite}")
         });
     }
 
@@ -44,20 +45,20 @@ impl LockOrder {
         let gone = |id: &usize| (start..end).contains(id);
         after.retain(|id, _| !gone(id));
         for later in after.values_mut() {
-            later.retain(|id| !gone(id));
+            later.retain(|id, _| !gone(id));
         }
     }
 }
 
 /// Whether `to` was taken, directly or through others, with `from` held.
-fn leads_to(after: &BTreeMap<usize, BTreeSet<usize>>, from: usize, to: usize) -> bool {
+fn leads_to(after: &BTreeMap<usize, BTreeMap<usize, Event>>, from: usize, to: usize) -> bool {
     let (mut seen, mut open) = (BTreeSet::new(), vec![from]);
     while let Some(id) = open.pop() {
         if id == to {
             return true;
         }
         if seen.insert(id) {
-            open.extend(after.get(&id).into_iter().flatten());
+            open.extend(after.get(&id).into_iter().flat_map(BTreeMap::keys));
         }
     }
     false

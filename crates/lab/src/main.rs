@@ -14,7 +14,7 @@ use nblease_lab::{
     clock::Mode,
     edges::capture,
     faults::Plan,
-    judge::Verdict,
+    judge::{Verdict, replay as replay_of},
     lab::{Lab, LabConfig},
     ndis::Inf,
     scenario::{
@@ -261,7 +261,8 @@ impl RunArgs {
             Inf::parse(&text).with_context(|| format!("{}: NetCfgInstanceId or the service is missing", path.display()))
         });
         let report = self.report.clone();
-        Ok(LabConfig { mode, seed, slow: false, ndis_minor: self.ndis, inf: inf.transpose()?, report })
+        let command = Some(replay_of::command(std::env::args().skip(1)));
+        Ok(LabConfig { mode, seed, slow: false, ndis_minor: self.ndis, inf: inf.transpose()?, report, command })
     }
 }
 

@@ -101,6 +101,12 @@ impl State {
     }
 }
 
+/// ` in FilterPause of x.sys`, for a report on who waits.
+fn within() -> String {
+    let callback = thread::callback();
+    callback.map(|(driver, what)| format!(" in {what} of {}", kernel().driver_name(driver))).unwrap_or_default()
+}
+
 impl Sched {
     /// Queues a DPC. It runs when this processor's IRQL next falls below DISPATCH_LEVEL ([`Self::run_dpcs`]), on the
     /// DPC thread (real), or while the lab waits or pumps (virtual).
@@ -274,7 +280,9 @@ impl Sched {
                 (Some(due), limit) => clock.advance(limit.map_or(due, |l| l.min(due)).saturating_sub(now)),
                 (None, Some(limit)) => clock.advance(limit - now),
                 (None, None) => {
-                    kernel().judge.broken(rule::V04, format!("{what}: waited for, and nothing is left to run"));
+                    kernel()
+                        .judge
+                        .broken(rule::V04, format!("{what}{}: waited for, and nothing is left to run", within()));
                     return false;
                 }
             }
@@ -294,7 +302,7 @@ impl Sched {
                 return false;
             }
             if limit.is_none() && now >= hang {
-                kernel().judge.broken(rule::V04, format!("{what}: waited for longer than {HANG:?}"));
+                kernel().judge.broken(rule::V04, format!("{what}{}: waited for longer than {HANG:?}", within()));
                 return false;
             }
             let state = lock(&self.state);

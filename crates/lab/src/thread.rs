@@ -5,12 +5,15 @@
 
 use std::{
     cell::{Cell, RefCell},
+    fmt,
     sync::atomic::{AtomicU64, Ordering},
 };
 
 use crate::{
+    call_stack::Call,
     clock::Mode,
     cpu_time, fault,
+    history::Event,
     judge::{Rule, rule},
     kernel::{DriverId, kernel},
     nt, processor, sched,
@@ -34,8 +37,9 @@ thread_local! {
     static CALL_STACK: Cell<usize> = const { Cell::new(0) };
     /// The same, kept for the time of the call.
     static LAST_STACK: Cell<usize> = const { Cell::new(0) };
-    /// The last calls of drivers into the lab: (function, call site), a ring.
-    static CALLS: [Cell<(&'static str, usize)>; CALLS_KEPT] = const { [const { Cell::new(("", 0)) }; CALLS_KEPT] };
+    /// The last calls of drivers into the lab: function and place, a ring.
+    static CALLS: [Cell<(&'static str, Call)>; CALLS_KEPT] =
+        const { [const { Cell::new(("", Call { site: 0, callback: None })) }; CALLS_KEPT] };
     static CALL_COUNT: Cell<usize> = const { Cell::new(0) };
 }
 
@@ -55,11 +59,13 @@ pub struct Frame {
     /// Locks held by the thread when the callback was entered.
     locks_at_entry: usize,
     /// Stack pointer of the lab when it called.
-    stack_at_entry: usize,
+    pub stack_at_entry: usize,
+    /// Where the driver's call was, inside of which this one is: return address and stack pointer.
+    pub called_from: Option<(usize, usize)>,
 }
 
 /// A lock that the thread holds.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct HeldLock {
     /// What it is released by: the lock itself, or its holder's state.
     pub id: usize,
@@ -69,6 +75,12 @@ pub struct HeldLock {
     pub kind: &'static str,
     /// It was taken at DISPATCH_LEVEL: the IRQL may not fall below while it is held.
     spins: bool,
+}
+
+impl fmt::Debug for HeldLock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {:#x}", self.kind, self.lock)
+    }
 }
 
 /// IRQL of this thread.
@@ -172,27 +184,34 @@ pub fn call_path() -> Vec<usize> {
     if stack == 0 { vec![site] } else { nt::exception::callers(site, stack, top) }
 }
 
-/// Callbacks under way on this thread, outermost first, then the last call site. A signal handler may call this.
-pub fn stack() -> Vec<String> {
-    let mut lines = FRAMES.with(|frames| {
-        let frames = frames.try_borrow();
-        let frames = frames.iter().flat_map(|frames| frames.iter());
-        frames.map(|f| format!("{} of {}", f.what, kernel().driver_name(f.driver))).collect::<Vec<_>>()
-    });
-    let site = call_site();
-    if site != 0 {
-        lines.push(format!("last call into the lab from {}", kernel().describe_address(site)));
-    }
-    lines
-}
-
 /// The last calls of drivers into the lab on this thread, oldest first.
 pub fn last_calls() -> Vec<String> {
     let calls: [_; CALLS_KEPT] = CALLS.with(|calls| std::array::from_fn(|i| calls[i].get()));
     let count = CALL_COUNT.get();
     let oldest_first = (0..CALLS_KEPT).filter_map(|i| calls.get((count + i) % CALLS_KEPT));
     let made = oldest_first.filter(|(function, _)| !function.is_empty());
-    made.map(|(function, site)| format!("{function} from {}", kernel().describe_address(*site))).collect()
+    made.map(|(function, call)| format!("{function} from {call}")).collect()
+}
+
+/// Callbacks under way on this thread, outermost first. A signal handler may call this.
+pub fn frames() -> Vec<Frame> {
+    FRAMES.with(|frames| frames.try_borrow().map(|frames| frames.clone()).unwrap_or_default())
+}
+
+/// The innermost callback under way on this thread, and whose it is. A signal handler may call this.
+pub fn callback() -> Option<(DriverId, &'static str)> {
+    FRAMES.with(|frames| frames.try_borrow().ok().and_then(|frames| frames.last().map(|f| (f.driver, f.what))))
+}
+
+/// Return address and stack pointer of the driver's call into the lab that is under way on this thread, if one is.
+pub fn place() -> Option<(usize, usize)> {
+    let stack = if CALL_STACK.get() == 0 { LAST_STACK.get() } else { CALL_STACK.get() };
+    (stack != 0).then(|| (CALL_SITE.get(), stack))
+}
+
+/// Whether a driver's call into the lab is under way on this thread.
+pub fn call_is_under_way() -> bool {
+    place().is_some()
 }
 
 /// Calls into a driver: `f` runs the callback at `irql`.
@@ -205,9 +224,15 @@ pub fn call_driver<R>(driver: DriverId, what: &'static str, irql: u8, f: impl Fn
     let before = IRQL.replace(irql);
     let stack_at_entry = std::ptr::from_ref(&before).addr();
     let locks_at_entry = LOCKS.with_borrow(Vec::len);
-    let site_before = CALL_SITE.get();
-    let stack_before = LAST_STACK.get();
-    FRAMES.with_borrow_mut(|frames| frames.push(Frame { driver, what, locks_at_entry, stack_at_entry }));
+    let (site_before, stack_before) = (CALL_SITE.get(), place().map_or(0, |(_, stack)| stack));
+    let called_from = (stack_before != 0).then_some((site_before, stack_before));
+    FRAMES.with_borrow_mut(|frames| frames.push(Frame { driver, what, locks_at_entry, stack_at_entry, called_from }));
+    forget_call();
+    let f = || {
+        let result = f();
+        forget_call();
+        result
+    };
     let result = if irql >= DISPATCH_LEVEL { cpu_time::measured(what, f) } else { f() };
     let judge = &kernel().judge;
     judge.check(rule::V09, IRQL.get() == irql, || {
@@ -218,13 +243,18 @@ pub fn call_driver<R>(driver: DriverId, what: &'static str, irql: u8, f: impl Fn
     });
     FRAMES.with_borrow_mut(Vec::pop);
     CALL_SITE.set(site_before);
-    CALL_STACK.set(0);
     LAST_STACK.set(stack_before);
     IRQL.set(before);
     if before < DISPATCH_LEVEL && irql >= DISPATCH_LEVEL {
         kernel().irql_fell();
     }
     result
+}
+
+/// No call of a driver's into the lab is under way: its code runs, or has returned.
+fn forget_call() {
+    CALL_STACK.set(0);
+    LAST_STACK.set(0);
 }
 
 /// The start of every function that a driver can import: checks that it may be called at this IRQL.
@@ -241,7 +271,8 @@ pub fn enter(function: &'static str, max_irql: u8, rule: Rule) {
 /// Keeps the call for reports, and measures the driver's stack at it (V42).
 fn note_call(function: &'static str) {
     let count = CALL_COUNT.get();
-    CALLS.with(|calls| calls[count % CALLS_KEPT].set((function, CALL_SITE.get())));
+    let call = Call { site: CALL_SITE.get(), callback: callback() };
+    CALLS.with(|calls| calls[count % CALLS_KEPT].set((function, call)));
     CALL_COUNT.set(count + 1);
     let stack = CALL_STACK.replace(0);
     LAST_STACK.set(stack);
@@ -281,6 +312,7 @@ pub fn lock_taken_by(id: usize, lock: usize, kind: &'static str) {
     });
     kernel().judge.check(rule::V39, !twice, || format!("{kind} {id:#x} taken twice by one thread"));
     kernel().lock_order.taken(lock, kind, &held);
+    kernel().book.note(kind, lock, Event::here("taken"));
     let spins = IRQL.get() >= DISPATCH_LEVEL;
     LOCKS.with_borrow_mut(|locks| locks.push(HeldLock { id, lock, kind, spins }));
 }
@@ -297,7 +329,12 @@ pub fn may_lower(to: u8) {
 pub fn lock_released(id: usize, kind: &'static str) {
     let found = LOCKS.with_borrow_mut(|locks| {
         let at = locks.iter().rposition(|l| l.id == id);
-        at.map(|at| locks.remove(at)).is_some()
+        at.map(|at| locks.remove(at))
     });
-    kernel().judge.check(rule::V39, found, || format!("{kind} {id:#x} released by a thread that does not hold it"));
+    if let Some(released) = &found {
+        kernel().book.note(kind, released.lock, Event::here("released"));
+    }
+    kernel()
+        .judge
+        .check(rule::V39, found.is_some(), || format!("{kind} {id:#x} released by a thread that does not hold it"));
 }

@@ -22,6 +22,9 @@ const SEEDS: std::ops::Range<u64> = 1..4;
 /// The lab's exit status where a rule was broken.
 const EXIT_VIOLATION: i32 = 70;
 
+/// Rules about a call, a callback or the image: there is no object whose history could be told.
+const ABOUT_NO_OBJECT: &[&str] = &["V09", "V10", "V11", "V24", "V28", "V29", "V37", "V38", "V41", "V42", "V45"];
+
 /// A filter, broken or sound, that stands trial.
 struct Trial {
     rule: String,
@@ -112,6 +115,41 @@ impl Trial {
         SEEDS.into_iter().try_for_each(|seed| self.run_with(lab, seed).with_context(|| format!("seed {seed}")))
     }
 
+    /// A report says what a filter's author needs: the rule and what it demands, what was seen, where in the driver, what
+    /// became of the object that the rule is about, and how to see it again.
+    fn check_report(&self, violation: &Value, report: &Value, seed: u64, said: &str) -> Result<()> {
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let lines = |value: &Value| value.as_array().into_iter().flatten().map(text).collect::<Vec<_>>();
+        let of_objects: Vec<_> = violation["objects"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .flat_map(|object| lines(&object["history"]))
+            .collect();
+        let history = [lines(&violation["history"]), of_objects].concat();
+        let (what, demand) = (text(&violation["what"]), text(&violation["demand"]));
+        ensure!(!what.is_empty() && !demand.is_empty(), "the report lacks what was seen or what has to hold\n{said}");
+        ensure!(report["seed"] == seed, "the report has another seed\n{said}");
+        let replay = text(&report["replay"]);
+        ensure!(
+            replay.contains(&self.filter()) && replay.ends_with(&format!("--seed {seed}")),
+            "the report does not say how to replay it: {replay:?}\n{said}"
+        );
+        let image = format!("{}.sys+0x", self.filter());
+        let traced = [history.clone(), lines(&violation["stack"]), lines(&violation["calls"])].concat();
+        ensure!(
+            traced.iter().any(|line| line.split_once(&image).is_some_and(|(_, place)| place.contains(" ("))),
+            "no line of the report names a function of the driver\n{said}"
+        );
+        let about_an_object = !ABOUT_NO_OBJECT.contains(&self.rule.as_str());
+        ensure!(!about_an_object || !history.is_empty(), "the report has no history of an object\n{said}");
+        for piece in [&format!("{}: {what}", self.rule), &demand, &format!("seed={seed}"), &format!("replay: {replay}")]
+        {
+            ensure!(said.contains(piece.as_str()), "what is printed lacks {piece:?}\n{said}");
+        }
+        Ok(())
+    }
+
     fn run_with(&self, lab: &PathBuf, seed: u64) -> Result<()> {
         let report = paths::root().join("target/rules").join(format!("{}.{seed}.json", self.filter()));
         paths::create_parent(&report)?;
@@ -136,6 +174,7 @@ impl Trial {
             violations.iter().map(|violation| violation["rule"].as_str().unwrap_or_default()).collect();
         let expected: &[&str] = if self.broken { &[&self.rule] } else { &[] };
         ensure!(broken == expected, "the lab says {broken:?}\n{said}");
+        violations.iter().try_for_each(|violation| self.check_report(violation, &report, seed, &said))?;
         let evaluated = report["evaluated"].as_array().context("a report without what was evaluated")?;
         ensure!(evaluated.iter().any(|entry| entry[0] == *self.rule), "{} was not evaluated", self.rule);
         Ok(())

@@ -1,6 +1,7 @@
 //! What a touch of the wrong memory means: which rule it breaks, and what is known of the place.
 
 use crate::{
+    call_stack,
     judge::{Rule, rule},
     kernel::kernel,
     memory::{
@@ -55,8 +56,11 @@ impl BadTouch {
     /// Reports it and ends the run.
     pub fn report(&self) -> ! {
         let judge = &kernel().judge;
+        if let (Some(instruction), Some(stack_pointer)) = (self.instruction, self.stack_pointer) {
+            call_stack::faulted(instruction, stack_pointer);
+        }
         let (verdict, history) = self.judge();
-        let what = format!("{} of {} {}", self.how.verb(), kernel().memory.describe(self.address), self.by_whom());
+        let what = format!("{} of {}, {}", self.how.verb(), kernel().memory.describe(self.address), self.by_whom());
         match verdict {
             Some(rule) => judge.fatal(rule, what, history),
             None => judge.bug_check(what),

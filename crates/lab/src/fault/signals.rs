@@ -10,6 +10,7 @@ use super::{
     slow,
 };
 use crate::{
+    call_stack,
     kernel::{driver_instruction, kernel},
     nt::exception::{self, ACCESS_VIOLATION, Context, Record, Unhandled},
     processor::emulate,
@@ -130,6 +131,7 @@ fn on_memory_fault(signal: c_int, info: &siginfo_t, registers: &mut Registers<'_
         touch.report();
     }
     begin_report();
+    call_stack::faulted(registers.instruction(), registers.address(libc::REG_RSP));
     let what = emulate::refusal(registers);
     kernel().judge.bug_check(format!("{what} at {}", kernel().describe_address(registers.instruction())));
 }
@@ -152,6 +154,7 @@ fn on_other_fault(signal: c_int, registers: &mut Registers<'_>) {
         return raise(Record::new(code, at as u64, &[]), Unhandled::Fault(what), registers);
     }
     begin_report();
+    call_stack::faulted(registers.instruction(), registers.address(libc::REG_RSP));
     kernel().judge.bug_check(what);
 }
 

@@ -3,6 +3,7 @@
 use crate::{
     clock::Mode,
     code,
+    history::Event,
     kernel::{Kernel, kernel},
     memory::{Access, Kind, PAGE, pool::PoolKind},
     testing::{TestDriver, is_child, report_of, report_of_case},
@@ -43,13 +44,12 @@ fn payload_after_hand_off_is_v16_with_its_history() {
         install();
         let span = kernel().memory.alloc(Kind::Payload, 60);
         span.open(Access::ReadWrite);
-        span.note("indicated up".to_owned());
+        span.note(Event::of_lab("indicated up"));
         run(read(), span.driver().addr());
         span.close("it was handed to NDIS");
         run(read(), span.driver().addr() + 8);
     });
-    let pieces =
-        ["byte 8 of a Payload span of 60 bytes", "it was handed to NDIS", "by sample.sys+0x1001", "indicated up"];
+    let pieces = ["byte 8 of 60 bytes of payload", "it was handed to NDIS", "by sample.sys+0x1001", "indicated up"];
     expect(&report, "V16: read", &pieces);
 }
 
@@ -86,7 +86,7 @@ fn beyond_a_span_is_v36() {
         span.open(Access::ReadWrite);
         run(read(), span.driver().addr() + PAGE);
     });
-    expect(&report, "V36: read", &["byte 4096 of a Payload span"]);
+    expect(&report, "V36: read", &["byte 4096 of 60 bytes of payload"]);
 }
 
 #[test]
@@ -98,7 +98,7 @@ fn writing_to_a_read_only_span_is_v30() {
         run(read(), span.driver().addr());
         run(write(), span.driver().addr());
     });
-    expect(&report, "V30: write", &["ReadOnly"]);
+    expect(&report, "V30: write", &["may read and not write"]);
 }
 
 fn allocate(len: usize) -> usize {
@@ -112,7 +112,7 @@ fn pool_overrun_is_v36() {
         install();
         run(write(), allocate(64) + 64);
     });
-    expect(&report, "V36: write", &["byte 64 of 64 bytes of pool, tag Test"]);
+    expect(&report, "V36: write", &["byte 64 of 64 bytes of pool at", "tag Test"]);
 }
 
 #[test]
@@ -123,7 +123,7 @@ fn pool_after_free_is_v36() {
         kernel().memory.pool.free(block, None);
         run(read(), block);
     });
-    expect(&report, "V36: read", &["byte 0 of 64 bytes of pool, tag Test", "freed at"]);
+    expect(&report, "V36: read", &["byte 0 of freed 64 bytes of pool at", "tag Test", "s: freed"]);
 }
 
 #[test]
@@ -211,7 +211,7 @@ fn the_lab_judges_what_it_copies_for_the_driver() {
         span.close("it was handed to NDIS");
         driver.call(arguments);
     });
-    expect(&report, "V16: read", &["by the lab for the call at sample.sys+0x1011", "last call into the lab"]);
+    expect(&report, "V16: read", &["by the lab for the call at sample.sys+0x1011", "stack, innermost first:"]);
 }
 
 #[test]
@@ -239,7 +239,7 @@ fn slow_mode_keeps_read_only_spans_read_only() {
         run(read(), span.driver().addr());
         run(add_to(), span.driver().addr());
     });
-    expect(&report, "V30: write", &["ReadOnly"]);
+    expect(&report, "V30: write", &["may read and not write"]);
 }
 
 #[test]

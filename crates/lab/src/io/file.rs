@@ -15,6 +15,7 @@ use nblease_ndis::sys;
 
 use super::{Device, Irp, Major, irp::Call, lent::Lent};
 use crate::{
+    history::Event,
     judge::rule,
     kernel::kernel,
     sync::lock,
@@ -65,12 +66,14 @@ impl File {
         object.DeviceObject = device.object();
         object.ReadAccess = 1;
         object.WriteAccess = 1;
+        let object = Lent::of(object);
+        object.note(Event::of_lab(format!("opened by {opener}")));
         Arc::new(Self {
             number: kernel().io.number(),
             device: device.clone(),
             opener: opener.to_owned(),
             opener_number,
-            object: Lent::of(object),
+            object,
             state: Mutex::new(State { handles: 1, ..State::default() }),
             context: AtomicU64::new(0),
         })
@@ -106,8 +109,12 @@ impl File {
         let state = lock(&self.state);
         let irps: Vec<_> = state.irps.iter().map(|irp| irp.describe()).collect();
         format!(
-            "file {} of {}, {:?}, {} handles, under way: {irps:?}",
-            self.number, self.opener, state.stage, state.handles
+            "file {} at {:p} of {}, {:?}, {} handles, under way: {irps:?}",
+            self.number,
+            self.object(),
+            self.opener,
+            state.stage,
+            state.handles
         )
     }
 
@@ -135,6 +142,7 @@ impl File {
     /// A handle less. With the last one the driver gets IRP_MJ_CLEANUP, on this thread.
     pub(super) fn dereference(self: &Arc<Self>) {
         {
+            self.object.note(Event::of_lab("a handle was closed"));
             let mut state = lock(&self.state);
             state.handles -= 1;
             if state.handles > 0 {
@@ -202,6 +210,7 @@ impl File {
     }
 
     fn gone(self: &Arc<Self>) {
+        self.object.note(Event::of_lab("closed"));
         self.object.close("its file was closed");
         self.device.forget(self);
         kernel().io.forget_deleted();

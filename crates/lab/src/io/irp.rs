@@ -4,6 +4,7 @@
 //! them. On completion everything that belonged to the call is closed to the driver.
 
 use std::{
+    borrow::Cow,
     mem, ptr,
     sync::{
         Arc, Mutex,
@@ -17,6 +18,7 @@ use rand::Rng as _;
 use super::{Buffering, File, lent::Lent, process::ProcessContext, status, status::NtStatus};
 use crate::{
     faults::FaultKind,
+    history::Event,
     judge::rule,
     kernel::kernel,
     memory::{
@@ -34,7 +36,7 @@ const SL_PENDING_RETURNED: u8 = 1;
 /// UserMode.
 const USER_MODE: i8 = 1;
 /// Why a call's memory is closed afterwards.
-const COMPLETED: &str = "its request was completed (V43)";
+const COMPLETED: &str = "its request was completed";
 
 /// What an IRP asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -182,7 +184,7 @@ impl Irp {
             state: Mutex::default(),
         });
         irp.raw.write(irp.raw_fields());
-        irp.note(|| format!("made for {}", irp.describe()));
+        irp.note(format!("made for {}", irp.describe()));
         if !matches!(call.major, Major::Cleanup | Major::Close) {
             file.add_irp(&irp);
         }
@@ -329,7 +331,7 @@ impl Irp {
         if self.is_complete() || self.canceled.swap(true, Ordering::SeqCst) {
             return;
         }
-        self.note(|| "cancelled by its caller".to_owned());
+        self.note("cancelled by its caller");
         let irp: *mut sys::IRP = self.raw.lab().cast();
         // SAFETY: the lab's view of the IRP is always writable and lives as long as `self`.
         unsafe { (*irp).Cancel = 1 };
@@ -346,16 +348,16 @@ impl Irp {
             Major::Write => format!("write of {} bytes", self.input_len),
             other => format!("{other:?}"),
         };
-        format!("IRP {} ({what}, by process {})", self.number, self.process)
+        format!("IRP {} at {:p} ({what}, by process {})", self.number, self.raw.driver(), self.process)
     }
 
-    /// Adds a line to the history that a report on a late touch shows.
-    pub(crate) fn note(&self, line: impl FnOnce() -> String) {
-        let line = line();
+    /// Adds an event to its history and its buffer's: what happens now.
+    pub(crate) fn note(&self, what: impl Into<Cow<'static, str>>) {
+        let event = Event::here(what);
         if let Some(user) = &self.user {
-            user.buffer.note(line.clone());
+            user.buffer.note(event.clone());
         }
-        self.raw.note(line);
+        self.raw.note(event);
     }
 
     /// Whether it was completed.
@@ -409,7 +411,7 @@ impl Irp {
                 )
             });
         }
-        self.note(|| format!("completed with {} and Information {information}", status::name(status)));
+        self.note(format!("completed with {} and Information {information}", status::name(status)));
         self.take_back();
         let completion = Completion { status: status.0, information, data };
         let callback = {

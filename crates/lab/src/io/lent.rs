@@ -2,6 +2,7 @@
 //! allows, so that the first byte past the end faults.
 
 use crate::{
+    history::Event,
     kernel::kernel,
     memory::{Access, Kind, PAGE, Span},
 };
@@ -63,9 +64,9 @@ impl Lent {
         self.span.close(why);
     }
 
-    /// Adds a line to the span's history, which a report on a late touch shows.
-    pub(crate) fn note(&self, line: String) {
-        self.span.note(line);
+    /// Adds an event to the span's history, which a report shows.
+    pub(crate) fn note(&self, event: Event) {
+        self.span.note(event);
     }
 
     /// A copy of bytes `0..count`; fewer where it is shorter.

@@ -219,7 +219,8 @@ impl Io {
         kernel().judge.check(rule::V48, open.is_empty(), || {
             format!("{} was unloaded with handles of its device open: {open:?}", kernel().driver_name(driver))
         });
-        let left: Vec<_> = self.devices_of(driver).iter().filter_map(|d| d.name().map(str::to_owned)).collect();
+        let describe = |device: &Arc<Device>| Some(format!("device {:p}, {}", device.object(), device.name()?));
+        let left: Vec<_> = self.devices_of(driver).iter().filter_map(describe).collect();
         kernel().judge.check(rule::V35, left.is_empty(), || {
             format!("{} was unloaded and left its devices behind: {left:?}", kernel().driver_name(driver))
         });

@@ -67,11 +67,14 @@ impl Memory {
         let state = lock(&record.state);
         let offset = address - record.driver().addr();
         let is = match state.access {
-            Some(_) if offset >= record.len => "open, and this lies past its end".to_owned(),
-            Some(access) => format!("open ({access:?})"),
-            None => format!("closed: {}", state.why),
+            Some(_) if offset >= record.len => "which lies past its end".to_owned(),
+            Some(Access::ReadOnly) => "which the driver may read and not write".to_owned(),
+            Some(Access::ReadWrite) => "which the driver may touch".to_owned(),
+            None => format!("which the driver may not touch: {}", state.why),
         };
-        format!("{address:#x}: byte {offset} of a {:?} span of {} bytes, {is}", record.kind, record.len)
+        let packet = kernel().ndis.ledger.owner_of(record.driver().addr());
+        let whose = packet.map(|name| format!(" of {name}")).unwrap_or_default();
+        format!("{address:#x}: byte {offset} of {} bytes of {}{whose}, {is}", record.len, record.kind.name())
     }
 
     /// Whether each access to payload and read buffers traps and is counted.

@@ -13,10 +13,10 @@ use std::{
 use super::map::{self, PAGE, Protection, pages_for};
 use super::runs::Runs;
 use crate::{
+    history::Event,
     judge::rule,
     kernel::{DriverId, kernel},
     sync::lock,
-    thread,
 };
 
 /// Addresses reserved for all pools of the process.
@@ -52,25 +52,24 @@ pub struct Allocation {
     pub len: usize,
     /// Which pool.
     pub kind: PoolKind,
-    /// Return address of the call that made it.
-    pub site: usize,
-    /// Return address of the call that freed it.
-    pub freed: Option<usize>,
+    /// The call that made it.
+    pub made: Event,
+    /// The call that freed it.
+    pub freed: Option<Event>,
     first_page: usize,
     pages: usize,
 }
 
 impl Allocation {
     fn describe(&self) -> String {
-        let Self { len, site, freed, .. } = self;
-        let kernel = kernel();
-        let allocated = kernel.describe_address(*site);
-        let freed = freed.map(|at| format!(", freed at {}", kernel.describe_address(at)));
-        format!(
-            "{len} bytes of pool, tag {}, allocated at {allocated}{}",
-            tag_name(self.tag),
-            freed.unwrap_or_default()
-        )
+        let Self { len, start, tag, .. } = self;
+        let freed = if self.freed.is_some() { "freed " } else { "" };
+        format!("{freed}{len} bytes of pool at {start:#x}, tag {}", tag_name(*tag))
+    }
+
+    /// When and by whom it was allocated, and freed.
+    fn history(&self) -> Vec<String> {
+        std::iter::once(&self.made).chain(&self.freed).map(Event::to_string).collect()
     }
 
     /// The pages' bytes before the allocation and after it.
@@ -134,6 +133,7 @@ impl Pool {
         map::protect(low, pages * PAGE, Protection::ReadWrite);
         let before = if len >= PAGE { 0 } else { PAGE - len.max(1).next_multiple_of(ALIGNMENT) };
         let start = low.wrapping_add(before);
+        kernel().book.forget(low.addr(), low.addr() + pages * PAGE);
         // Pages are zero when they come: only what is to differ is written, so that a large buffer costs what is used.
         let fill = |from: usize, to: usize, byte: u8| {
             // SAFETY: within the run, which was just taken and made writable, and is this allocation's alone.
@@ -150,7 +150,7 @@ impl Pool {
             start: start.addr(),
             len,
             kind,
-            site: thread::call_site(),
+            made: Event::here("allocated"),
             freed: None,
             first_page,
             pages,
@@ -186,7 +186,7 @@ impl Pool {
         }
         check_slack(&allocation);
         if let Some(entry) = lock(&self.allocations).get_mut(&allocation.first_page) {
-            entry.freed = Some(thread::call_site());
+            entry.freed = Some(Event::here("freed"));
         }
         let low = page_pointer(allocation.first_page);
         map::protect(low, allocation.pages * PAGE, Protection::None);
@@ -210,6 +210,13 @@ impl Pool {
         allocations.values().filter(|a| a.freed.is_none() && a.driver == Some(driver)).cloned().collect()
     }
 
+    /// Name and history of the allocation that an address lies in or just behind, for reports: nothing where the pool is at
+    /// work.
+    pub fn history_of(&self, address: usize) -> Option<(String, Vec<String>)> {
+        drop(self.allocations.try_lock().ok()?);
+        self.find(address).map(|allocation| (allocation.describe(), allocation.history()))
+    }
+
     /// What lies at an address of the pool's region, for reports.
     pub fn describe(&self, address: usize) -> Option<String> {
         let offset = address.checked_sub(region().start).filter(|offset| *offset < REGION)?;
@@ -217,7 +224,7 @@ impl Pool {
             return Some(format!("byte {offset:#x} of the pool, where nothing was allocated"));
         };
         let from_start = address.cast_signed().wrapping_sub(allocation.start.cast_signed());
-        Some(format!("byte {from_start} of {}", allocation.describe()))
+        Some(format!("{address:#x}: byte {from_start} of {}", allocation.describe()))
     }
 
     /// Rule V35, when a driver was unloaded: none of its pool is left. The leaks are listed by tag.
@@ -234,7 +241,10 @@ impl Pool {
             let (name, count) = (tag_name(tag), leaks.len());
             let what =
                 format!("{} left {count} allocations, {bytes} bytes, with tag {name}", kernel().driver_name(driver));
-            judge.broken_with(rule::V35, what, leaks.iter().take(16).map(Allocation::describe).collect());
+            let leaks = leaks.iter().take(16);
+            let lines =
+                leaks.flat_map(|leak| leak.history().into_iter().map(|line| format!("{}: {line}", leak.describe())));
+            judge.broken_with(rule::V35, what, lines.collect());
         }
     }
 }
@@ -247,7 +257,8 @@ fn check_slack(allocation: &Allocation) {
         let slack = unsafe { std::slice::from_raw_parts(start, to - from) };
         if let Some(at) = slack.iter().position(|byte| *byte != SLACK) {
             let offset = (from + at).cast_signed().wrapping_sub(allocation.start.cast_signed());
-            let what = format!("written outside: byte {offset} of {}", allocation.describe());
+            let what =
+                format!("written outside: byte {offset} of {}, found when it was freed or left", allocation.describe());
             kernel().judge.broken(rule::V36, what);
             return;
         }

@@ -5,20 +5,25 @@
 //! a late touch is thus told from any other fault and reported with the span's history.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::BTreeMap,
     ops::Bound,
     sync::{Arc, Mutex, OnceLock},
 };
 
 use super::map::{self, PAGE, Protection, pages_for};
 use super::runs::Runs;
-use crate::{judge::rule, kernel::kernel, sync::lock};
+use crate::{
+    history::{Event, History},
+    judge::rule,
+    kernel::kernel,
+    sync::lock,
+};
 
 /// Addresses reserved for each of the two views.
 const ARENA: usize = 8 << 30;
 /// Pages of freed spans that stay closed before they are used again.
 const RESTING: usize = (64 << 20) / PAGE;
-/// Lines of history kept for a span.
+/// Events kept for a span.
 const HISTORY: usize = 32;
 
 /// What a span holds.
@@ -30,6 +35,17 @@ pub enum Kind {
     Payload,
     /// A user program's buffer, as an MDL describes it.
     ReadBuffer,
+}
+
+impl Kind {
+    /// In a report's words.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Descriptor => "structures",
+            Self::Payload => "payload",
+            Self::ReadBuffer => "a request's buffer",
+        }
+    }
 }
 
 /// What the driver may do with an open span.
@@ -56,16 +72,7 @@ pub(crate) struct State {
     pub(crate) access: Option<Access>,
     pub(crate) why: &'static str,
     pub(crate) freed: bool,
-    pub(crate) history: VecDeque<String>,
-}
-
-impl State {
-    pub(crate) fn note(&mut self, line: String) {
-        if self.history.len() == HISTORY {
-            self.history.pop_front();
-        }
-        self.history.push_back(line);
-    }
+    history: History,
 }
 
 impl Record {
@@ -96,7 +103,8 @@ impl Record {
 
     /// What the span holds, its length and its history, for reports.
     pub(crate) fn history(&self) -> Vec<String> {
-        lock(&self.state).history.iter().cloned().collect()
+        let history = lock(&self.state).history.clone();
+        history.lines()
     }
 }
 
@@ -162,7 +170,7 @@ impl Arena {
                 access: None,
                 why: "not handed to the driver yet",
                 freed: false,
-                history: VecDeque::new(),
+                history: History::default(),
             }),
         });
         tables.forget(first, first + pages + 1);
@@ -260,9 +268,14 @@ impl Span {
         lock(&self.record.state).access
     }
 
-    /// Adds a line to its history, which a report shows.
-    pub fn note(&self, line: String) {
-        lock(&self.record.state).note(line);
+    /// Adds an event to its history, which a report shows.
+    pub fn note(&self, event: Event) {
+        lock(&self.record.state).history.add(event, HISTORY);
+    }
+
+    /// Its last events, oldest first.
+    pub fn history(&self) -> Vec<String> {
+        self.record.history()
     }
 }
 

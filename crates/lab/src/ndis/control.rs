@@ -24,6 +24,7 @@ use super::{
 };
 use crate::{
     faults::FaultKind,
+    history::Event,
     judge::rule,
     kernel::kernel,
     pe::exports::Export,
@@ -269,12 +270,9 @@ fn pause_module(module: &Arc<Module>) {
     // A pause may wait inside the call too.
     let took = kernel().clock.now_ns() - start;
     judge.check(rule::V01, done && took <= PAUSE_NS, || {
-        format!(
-            "{} is not paused after {} ms; it has: {}",
-            module.name(),
-            took / 1_000_000,
-            kernel().ndis.ledger.out_of_module(module).join("; ")
-        )
+        let out = kernel().ndis.ledger.out_of_module(module).join("; ");
+        let has = if out.is_empty() { "and holds no packet".to_owned() } else { format!("and has: {out}") };
+        format!("{} took {} ms to pause, {has}", module.name(), took / 1_000_000)
     });
     module.pause.end();
     module.set_state(ModuleState::Paused);
@@ -420,6 +418,7 @@ pub(super) unsafe extern "efiapi" fn ndis_f_pause_complete(handle: NDIS_HANDLE) 
     const FUNCTION: &str = "NdisFPauseComplete";
     thread::enter(FUNCTION, DISPATCH_LEVEL, rule::V09);
     let Some(module) = kernel().ndis.module(FUNCTION, handle) else { return };
+    module.note(Event::here("called").through(FUNCTION));
     let completions = module.pause.complete(NDIS_STATUS_SUCCESS);
     kernel().judge.check(rule::V03, completions == Some(1), || {
         format!("{FUNCTION} by {} without a pause to complete, or twice", module.name())
@@ -432,6 +431,7 @@ pub(super) unsafe extern "efiapi" fn ndis_f_restart_complete(handle: NDIS_HANDLE
     const FUNCTION: &str = "NdisFRestartComplete";
     thread::enter(FUNCTION, PASSIVE_LEVEL, rule::V09);
     let Some(module) = kernel().ndis.module(FUNCTION, handle) else { return };
+    module.note(Event::here("called").through(FUNCTION));
     let completions = module.restart.complete(status);
     kernel().judge.check(rule::V07, completions == Some(1), || {
         format!("{FUNCTION} by {} without a restart to complete, or twice", module.name())

@@ -21,6 +21,7 @@ use rand::Rng as _;
 use super::{check_header, control, raw, version};
 use crate::{
     faults::FaultKind,
+    history::Event,
     judge::rule,
     kernel::{DriverId, kernel},
     pe::exports::Export,
@@ -129,6 +130,7 @@ pub(super) unsafe extern "efiapi" fn ndis_f_register_filter_driver(
     kernel()
         .judge
         .check(rule::V07, !driver_object.is_null(), || "NdisFRegisterFilterDriver without a driver object".to_owned());
+    kernel().book.note("filter driver", driver.handle, Event::here("registered"));
     // Before FilterSetOptions, which may compare it with the handle that it gets.
     raw::write(handle, std::ptr::without_provenance_mut(driver.handle));
     if let Some(set_options) = characteristics.SetOptionsHandler {
@@ -249,9 +251,10 @@ pub(super) unsafe extern "efiapi" fn ndis_f_deregister_filter_driver(handle: NDI
 /// A driver was unloaded, or its entry failed: nothing of it may be left in NDIS (V06, V08).
 pub fn on_unloaded(id: DriverId) {
     let ndis = &kernel().ndis;
-    let registered = ndis.drivers().iter().any(|driver| driver.id == id);
-    kernel().judge.check(rule::V08, !registered, || {
-        format!("{} went without NdisFDeregisterFilterDriver", kernel().driver_name(id))
+    let registered = ndis.drivers().into_iter().find(|driver| driver.id == id);
+    kernel().judge.check(rule::V08, registered.is_none(), || {
+        let handle = registered.map_or(0, |driver| driver.handle);
+        format!("{} went without NdisFDeregisterFilterDriver for {handle:#x}", kernel().driver_name(id))
     });
     let left: Vec<String> = ndis.objects.of(id).into_iter().chain(ndis.ledger.out_of(id, true)).collect();
     kernel()

@@ -140,7 +140,12 @@ impl Handed<'_> {
             let word = packet.oob().get(TcpLargeSendNetBufferListInfo);
             let payload = (status == NDIS_STATUS_SUCCESS).then(|| payload_of(packet)).flatten();
             packet.check(rule::V19, large_send_is_completed(packet.large_send, word, payload), || {
-                format!("{function} of a large send: its OOB was {:#x} and is {word:#x}", packet.large_send)
+                format!(
+                    "{function} by {} of a large send whose TcpLargeSendNetBufferListInfo was {:#x} and is {word:#x}: \
+                     it has to say what was done (LSOv2: Reserved 0; LSOv1: TcpPayload)",
+                    module.name(),
+                    packet.large_send
+                )
             });
         }
         if status == NDIS_STATUS_SEND_ABORTED {
@@ -197,7 +202,8 @@ impl Handed<'_> {
         *last = (*last).max((order.delivery, self.packet.id));
         drop(passed_on);
         self.packet.check(rule::V31, !order.is_before(before), || {
-            format!("{} passed it on after a later one of its flow, NBL {later}", self.module.name())
+            let later = kernel().ndis.ledger.name_of_number(later);
+            format!("{} passed it on after a later one of its flow, {later}", self.module.name())
         });
     }
 }

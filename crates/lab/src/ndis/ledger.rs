@@ -25,6 +25,7 @@ use super::{
     snapshot::Snapshot,
 };
 use crate::{
+    history::Event,
     judge::rule,
     kernel::{DriverId, kernel},
     memory::{PAGE, Span},
@@ -71,7 +72,7 @@ impl Ledger {
         let nbl = Nbl::at(address)?;
         let packet = self.make(address, nbl, Maker::Driver(driver), descriptor, None, None);
         let packet = self.enter(packet, Owner::Driver(driver));
-        packet.note(&mut packet.locked(), function, "");
+        packet.note(Event::here("allocated").through(function));
         packet.open();
         Some(packet)
     }
@@ -115,6 +116,24 @@ impl Ledger {
     /// The NBL at a driver's address.
     pub fn find(&self, address: *mut NET_BUFFER_LIST) -> Option<Arc<Packet>> {
         lock(&self.packets).get(&address.addr()).cloned()
+    }
+
+    /// Name of the NBL at an address, for a report: nothing where the ledger is being written.
+    pub(crate) fn name_of(&self, address: usize) -> Option<String> {
+        self.packets.try_lock().ok()?.get(&address).map(|packet| packet.name())
+    }
+
+    /// Name of the NBL whose structures or payload start at an address, as above.
+    pub(crate) fn owner_of(&self, start: usize) -> Option<String> {
+        let payload = || self.with_data.try_lock().ok()?.get(&start).map(|packet| packet.name());
+        self.name_of(start).or_else(payload)
+    }
+
+    /// Name of the NBL of a number, as above.
+    pub(super) fn name_of_number(&self, id: u64) -> String {
+        let packets = self.packets.try_lock();
+        let named = packets.ok().and_then(|packets| packets.values().find(|p| p.id == id).map(|packet| packet.name()));
+        named.unwrap_or_else(|| format!("NBL {id}"))
     }
 
     /// An NBL is freed: its memory closes.
@@ -242,8 +261,9 @@ impl Ledger {
                 state.sender = None;
             }
             let own = packet.maker == Maker::Driver(module.driver.id);
-            packet.note(&mut state, what, module.name());
             drop(state);
+            let given = if lent { "lent (RESOURCES) to" } else { "given to" };
+            packet.note(Event::of_lab(given).who(module.shared_name()).through(what));
             if back && own {
                 packet.give_back();
             }
@@ -310,7 +330,7 @@ impl Ledger {
     pub fn take(&self, module: &Module, function: &'static str, hand: Hand, head: *mut NET_BUFFER_LIST) -> Vec<Taken> {
         let addresses = raw::nbls(head);
         kernel().judge.check(rule::V23, addresses.is_ok() && !head.is_null(), || {
-            format!("{function} by {} with a list that is empty or has no end", module.name())
+            format!("{function} by {} with the list at {head:p}, which is empty or has no end", module.name())
         });
         let addresses = addresses.unwrap_or_else(|Endless| Vec::new());
         let taken = addresses.into_iter().filter_map(|at| self.take_one(module, function, hand, at));
@@ -355,8 +375,8 @@ impl Ledger {
         if own && matches!(hand, Hand::Send | Hand::Indicate { .. }) {
             state.sender = Some(module.handle);
         }
-        packet.note(&mut state, function, module.name());
         drop(state);
+        packet.note(Event::here(handed_by(hand)).who(module.shared_name()).through(function));
 
         kernel().judge.evaluated(rule::V15);
         let handed = Handed { module, function, hand, packet: &packet, phase, running, in_call, source };
@@ -396,7 +416,8 @@ impl Ledger {
         let linked: Vec<_> = packets.iter().map(|packet| packet.address).collect();
         let now = raw::nbls(head);
         kernel().judge.check(rule::V14, now.as_ref() == Ok(&linked), || {
-            format!("{} did not put a list with RESOURCES back as it was: {now:?}, not {linked:?}", module.name())
+            let now = now.map_or("a list without end".to_owned(), |now| format!("{now:?}"));
+            format!("{} did not put a list with RESOURCES back as it was: it is {now}, not {linked:?}", module.name())
         });
         for packet in packets {
             packet.compare(false);
@@ -404,8 +425,8 @@ impl Ledger {
             state.owner = Owner::Lab;
             state.lent = false;
             let lending = state.lending.out;
-            packet.note(&mut state, "back from its callback (RESOURCES):", module.name());
             drop(state);
+            packet.note(Event::of_lab("back (RESOURCES), since the callback returned, from").who(module.shared_name()));
             packet.check(rule::V14, lending == 0, || {
                 format!("lent to {} (RESOURCES), a packet of which still describes its data", module.name())
             });
@@ -423,8 +444,8 @@ impl Ledger {
             if packet.maker == Maker::Driver(module.driver.id) {
                 state.sender = None;
             }
-            packet.note(&mut state, "back (RESOURCES) to", module.name());
             drop(state);
+            packet.note(Event::of_lab("back (RESOURCES) with").who(module.shared_name()));
             packet.give_back();
             packet.open();
         }
@@ -435,7 +456,8 @@ impl Ledger {
         packet.compare(true);
         let mut state = packet.locked();
         state.phase = Phase::Home;
-        packet.note(&mut state, "home", "");
+        drop(state);
+        packet.note(Event::of_lab("back with its maker"));
     }
 
     /// A driver frees an NBL (NdisFreeNetBufferList): whether it may.
@@ -455,7 +477,7 @@ impl Ledger {
             Owner::Lab => false,
         };
         packet.check(rule::V15, owned, || format!("{function} while it is on its way"));
-        packet.note(&mut packet.locked(), function, &kernel().driver_name(driver));
+        packet.note(Event::here("freed").through(function));
         packet.close("it was freed");
         self.forget(&packet);
         Some(packet)
@@ -476,6 +498,16 @@ fn ran(state: &State, module: &Module) -> bool {
     state.running || state.in_call && kernel().has_processors() && module.may_run()
 }
 
+/// What a hand-off is to the NBL: who has it from then on.
+fn handed_by(hand: Hand) -> &'static str {
+    match hand {
+        Hand::Send => "handed down to NDIS by",
+        Hand::Complete => "completed to NDIS by",
+        Hand::Indicate { .. } => "indicated up to NDIS by",
+        Hand::Return => "returned to NDIS by",
+    }
+}
+
 fn closed_by(hand: Hand) -> &'static str {
     match hand {
         Hand::Send => "it was handed down by NdisFSendNetBufferLists",
@@ -486,8 +518,7 @@ fn closed_by(hand: Hand) -> &'static str {
 }
 
 fn described(packet: &Packet) -> String {
-    let last = packet.history().pop().unwrap_or_default();
-    format!("{}: {last}", packet.name())
+    packet.name()
 }
 
 /// Counts by key, for the ends' statistics.

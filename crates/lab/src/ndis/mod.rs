@@ -37,6 +37,7 @@ mod device;
 pub mod driver;
 #[cfg(test)]
 mod edge_tests;
+mod entries;
 pub mod frame;
 #[cfg(test)]
 mod function_tests;
@@ -240,6 +241,15 @@ impl Ndis {
     pub(crate) fn modules_of(&self, driver: DriverId) -> Vec<usize> {
         let modules = self.modules.read().unwrap_or_else(PoisonError::into_inner);
         modules.values().filter(|module| module.driver.id == driver).map(|module| module.handle).collect()
+    }
+
+    /// (name, handle) of the modules that a text names, for a report.
+    pub(crate) fn modules_named_in(&self, text: &str) -> Vec<(String, usize)> {
+        let Ok(modules) = self.modules.try_read() else { return Vec::new() };
+        let named = modules.values().filter(|module| text.contains(module.name()));
+        let mut named: Vec<_> = named.map(|module| (module.name().to_owned(), module.handle)).collect();
+        named.sort();
+        named
     }
 
     pub(crate) fn add_module(&self, module: Arc<Module>) {

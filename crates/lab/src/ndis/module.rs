@@ -18,7 +18,21 @@ use nblease_ndis::sys::{
 };
 
 use super::{adapter::Adapter, driver::FilterDriver, oid::Waiting};
-use crate::{judge::rule, kernel::kernel, sync::lock, thread};
+use crate::{history::Event, judge::rule, kernel::kernel, sync::lock, thread};
+
+/// The modules' kind in the book of histories.
+const MODULE: &str = "filter module";
+
+/// Callbacks that are called so often that the module's history leaves them out.
+const MANY: [&str; 7] = [
+    "FilterSendNetBufferLists",
+    "FilterSendNetBufferListsComplete",
+    "FilterReceiveNetBufferLists",
+    "FilterReturnNetBufferLists",
+    "FilterOidRequest",
+    "FilterOidRequestComplete",
+    "FilterStatus",
+];
 
 /// State of a filter module.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,7 +122,7 @@ pub struct Module {
     pub handle: usize,
     /// Whose.
     pub driver: Arc<FilterDriver>,
-    name: String,
+    name: Arc<str>,
     /// In which stack.
     pub adapter: Arc<Adapter>,
     /// Interface index and NetLuid of the module itself.
@@ -157,9 +171,9 @@ impl Module {
         let number = (handle >> 4) as u32 & 0xffff;
         let handlers = DataHandlers::of(&driver.characteristics);
         let name = format!("{} on {}", kernel().driver_name(driver.id), adapter.config.name);
-        Arc::new(Self {
+        let module = Arc::new(Self {
             handle,
-            name,
+            name: name.into(),
             if_index: 100 + number,
             // IfType 6 (Ethernet) in the top 16 bits, NetLuidIndex in the next 24.
             luid: 6 << 48 | u64::from(0x8000 + number) << 24,
@@ -179,7 +193,9 @@ impl Module {
             in_change: AtomicBool::new(false),
             event_passed_ns: AtomicU64::new(0),
             order: Mutex::default(),
-        })
+        });
+        module.note(Event::of_lab("Attaching"));
+        module
     }
 
     /// `NdisFilterHandle`, as drivers see it.
@@ -194,6 +210,7 @@ impl Module {
 
     pub(super) fn set_state(&self, state: ModuleState) {
         *lock(&self.state) = state;
+        self.note(Event::of_lab(format!("{state:?}")));
     }
 
     /// Its data handlers now.
@@ -221,6 +238,16 @@ impl Module {
         &self.name
     }
 
+    /// The same, to be kept.
+    pub(super) fn shared_name(&self) -> Arc<str> {
+        self.name.clone()
+    }
+
+    /// Adds an event to its history, which a report that names it shows.
+    pub(super) fn note(&self, event: Event) {
+        kernel().book.note(MODULE, self.handle, event);
+    }
+
     /// Checks that `function` is called in a state that allows it (V07).
     pub fn require(&self, function: &'static str, allowed: &[ModuleState]) -> bool {
         let state = self.state();
@@ -241,8 +268,15 @@ impl Module {
     pub fn call<R>(&self, what: &'static str, irql: u8, f: impl FnOnce(NDIS_HANDLE) -> R) -> R {
         let context = std::ptr::with_exposed_provenance_mut(self.context.load(Ordering::SeqCst));
         self.calls.fetch_add(1, Ordering::SeqCst);
+        let told = !MANY.contains(&what);
+        if told {
+            self.note(Event::of_lab("called").through(what));
+        }
         let result = thread::call_driver(self.driver.id, what, irql.max(thread::irql()), || f(context));
         self.calls.fetch_sub(1, Ordering::SeqCst);
+        if told {
+            self.note(Event::of_lab("returned from").through(what));
+        }
         if self.state() != ModuleState::Running {
             // Somebody may wait for the last call to end.
             kernel().sched.changed();

@@ -10,6 +10,7 @@ use std::{
 use nblease_ndis::sys::NDIS_HANDLE;
 
 use crate::{
+    history::Event,
     judge::rule,
     kernel::{DriverId, kernel},
     sync::lock,
@@ -41,6 +42,7 @@ impl Objects {
     /// As [`Self::add`], with the object's own address for a handle.
     pub fn add_at<T: Any + Send + Sync>(&self, what: &'static str, handle: usize, value: Arc<T>) {
         let driver = thread::current_driver().unwrap_or(super::LAB);
+        kernel().book.note(what, handle, Event::here("made"));
         let object = Object { driver, what, site: thread::call_site(), value };
         lock(&self.all).insert(handle, object);
     }
@@ -48,7 +50,11 @@ impl Objects {
     /// The object that a driver means by a handle; V07 where there is none of its kind.
     pub fn get<T: Any + Send + Sync>(&self, function: &'static str, handle: NDIS_HANDLE) -> Option<Arc<T>> {
         let object = lock(&self.all).get(&handle.addr()).cloned();
+        let what = object.as_ref().map(|object| object.what);
         let found = object.and_then(|object| object.value.downcast::<T>().ok());
+        if let (Some(what), true) = (what, found.is_some()) {
+            kernel().book.note(what, handle.addr(), Event::here(function));
+        }
         if found.is_none() {
             unknown(function, handle);
         }

@@ -29,6 +29,7 @@ use super::{
 };
 use crate::{
     faults::FaultKind,
+    history::Event,
     judge::rule,
     kernel::kernel,
     memory::{Access, Kind, Span},
@@ -121,6 +122,11 @@ pub fn none_of(module: &Module) -> bool {
     !flights.any(|flight| matches!(&flight.issuer, Issuer::Module(issuer) if issuer.handle == module.handle))
 }
 
+/// Something happened to a request.
+fn note(at: Request, event: Event) {
+    kernel().book.note("OID request", at.addr(), event);
+}
+
 fn flights() -> &'static Flights {
     &kernel().ndis.flights
 }
@@ -155,9 +161,9 @@ pub fn ask(adapter: &Arc<Adapter>, kind: OidKind, oid: u32, data: &[u8]) -> OidR
         if status == NDIS_STATUS_PENDING {
             let answered =
                 kernel().sched.wait_until("an OID request", Some(PATIENCE_NS), &mut || lock(&done).is_some());
-            kernel()
-                .judge
-                .check(rule::V33, answered, || format!("OID {oid:#x} of the protocol is not completed after 10 s"));
+            kernel().judge.check(rule::V33, answered, || {
+                format!("the OID request {at:p} (OID {oid:#x}) of the protocol is not completed after 10 s")
+            });
             lock(&done).unwrap_or(status)
         } else {
             lock(&flights().all).remove(&at.addr());
@@ -230,6 +236,7 @@ fn call(module: &Arc<Module>, at: Request, direct: bool) -> NDIS_STATUS {
         (c.OidRequestHandler, "FilterOidRequest")
     };
     let Some(handler) = handler else { return NDIS_STATUS_INVALID_PARAMETER };
+    note(at, Event::of_lab("given to").who(module.shared_name()).through(what));
     module.call(what, PASSIVE_LEVEL, |context| {
         // SAFETY: the driver registered this function; the request is lent until it is completed.
         unsafe { handler(context, at) }
@@ -245,6 +252,7 @@ impl OidSlot {
 
 /// A filter is done with a request: judged, and the next one that waits is begun.
 fn finish(module: &Arc<Module>, at: Request, status: NDIS_STATUS) {
+    note(at, Event::here(format!("completed with {status:#x} by")).who(module.shared_name()));
     let (had, held_ns) = {
         let mut slot = lock(&module.oid);
         let had = slot.busy.take_if(|busy| *busy == at.addr()).is_some();
@@ -252,10 +260,10 @@ fn finish(module: &Arc<Module>, at: Request, status: NDIS_STATUS) {
     };
     let judge = &kernel().judge;
     judge.check(rule::V34, had, || {
-        format!("{} completed an OID request that it does not have (any more)", module.name())
+        format!("{} completed the OID request {at:p}, which it does not have (any more)", module.name())
     });
     judge.check(rule::V33, held_ns <= BUDGET_NS, || {
-        format!("{} kept an OID request for {} ms", module.name(), held_ns / 1_000_000)
+        format!("{} kept the OID request {at:p} for {} ms", module.name(), held_ns / 1_000_000)
     });
     judge_result(module, at, status);
     begin_next(module);
@@ -292,7 +300,7 @@ fn judge_result(module: &Module, at: Request, status: NDIS_STATUS) {
         let fits = query.BytesWritten <= query.InformationBufferLength;
         kernel().judge.check(rule::V32, fits, || {
             format!(
-                "{} says that it wrote {} bytes to {} (OID {:#x})",
+                "{} completed the OID request {at:p} and says that it wrote {} bytes to a buffer of {} (OID {:#x})",
                 module.name(),
                 query.BytesWritten,
                 query.InformationBufferLength,
@@ -305,7 +313,7 @@ fn judge_result(module: &Module, at: Request, status: NDIS_STATUS) {
 /// A request that was pending is complete: its issuer is told.
 fn to_issuer(at: Request, status: NDIS_STATUS) {
     let Some(flight) = lock(&flights().all).remove(&at.addr()) else {
-        kernel().judge.broken(rule::V34, format!("the OID request at {at:p} was completed twice"));
+        kernel().judge.broken(rule::V34, format!("the OID request {at:p} was completed twice"));
         return;
     };
     match flight.issuer {
@@ -347,6 +355,7 @@ fn from_filter(function: &'static str, handle: NDIS_HANDLE, at: Request, direct:
     kernel()
         .judge
         .check(rule::V07, told, || format!("{function} by {}, which has no handler for the completion", module.name()));
+    note(at, Event::here("handed down to NDIS by").who(module.shared_name()).through(function));
     let flight = Flight { issuer: Issuer::Module(module.clone()), direct };
     let before = {
         let mut all = lock(&flights().all);
@@ -357,7 +366,7 @@ fn from_filter(function: &'static str, handle: NDIS_HANDLE, at: Request, direct:
         before
     };
     kernel().judge.check(rule::V34, before.is_none(), || {
-        format!("{function} by {} with a request that is on its way: it has to clone it", module.name())
+        format!("{function} by {} with the OID request {at:p}, which is on its way: it has to clone it", module.name())
     });
     let status = submit(&module.adapter, Some(&module), at, direct);
     if status != NDIS_STATUS_PENDING {
@@ -508,6 +517,6 @@ pub(super) unsafe extern "efiapi" fn free_clone(_handle: NDIS_HANDLE, at: Reques
     const FUNCTION: &str = "NdisFreeCloneOidRequest";
     thread::enter(FUNCTION, DISPATCH_LEVEL, rule::V09);
     let flying = lock(&flights().all).contains_key(&at.addr());
-    kernel().judge.check(rule::V34, !flying, || format!("{FUNCTION}: the request is on its way"));
+    kernel().judge.check(rule::V34, !flying, || format!("{FUNCTION} of the OID request {at:p}, which is on its way"));
     kernel().ndis.objects.remove::<Span>(FUNCTION, at.cast());
 }

@@ -1,9 +1,6 @@
 //! An NBL as the lab keeps it: its memory, who owns it, what became of it.
 
-use std::{
-    collections::VecDeque,
-    sync::{Arc, Mutex, MutexGuard},
-};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use nblease_ndis::sys::{
     MDL, NDIS_NBL_FLAGS_RECV_READ_ONLY, NDIS_NBL_FLAGS_SEND_READ_ONLY, NDIS_STATUS, NET_BUFFER_LIST,
@@ -11,15 +8,12 @@ use nblease_ndis::sys::{
 
 use super::{frame::Oob, raw::Nbl, sharing::Lending, snapshot::Snapshot};
 use crate::{
+    history::Event,
     judge::{Rule, rule},
     kernel::{DriverId, kernel},
     memory::{Access, Span},
     sync::lock,
-    thread,
 };
-
-/// Events kept for each NBL.
-const HISTORY: usize = 24;
 
 /// Who made an NBL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -147,7 +141,6 @@ pub(super) struct State {
     pub(super) lending: Lending,
     /// The status that a filter completed this send with, instead of sending it on.
     pub(super) finished: Option<NDIS_STATUS>,
-    history: VecDeque<String>,
 }
 
 impl State {
@@ -165,32 +158,30 @@ impl State {
             sender: None,
             lending: Lending::default(),
             finished: None,
-            history: VecDeque::new(),
         }
     }
 }
 
 impl Packet {
-    /// Its state. Not to be held when a rule is checked: the report reads the history.
+    /// Its state. Not to be held when a rule is checked: a report may want it.
     pub(super) fn locked(&self) -> MutexGuard<'_, State> {
         lock(&self.state)
     }
 
     /// Its last events, oldest first.
     pub fn history(&self) -> Vec<String> {
-        self.locked().history.iter().cloned().collect()
+        self.descriptor.history()
     }
 
-    /// `NBL 7 (send of the protocol)`.
+    /// `NBL 7 at 0x7f0012345000 (a protocol's send)`.
     pub fn name(&self) -> String {
-        match self.maker {
-            Maker::Protocol => format!("NBL {} (a protocol's send)", self.id),
-            Maker::Miniport => format!("NBL {} (a miniport's receive)", self.id),
-            Maker::Loopback => format!("NBL {} (a send looped back)", self.id),
-            Maker::Driver(driver) => {
-                format!("NBL {} ({}'s own)", self.id, kernel().driver_name(driver))
-            }
-        }
+        let kind = match self.maker {
+            Maker::Protocol => "a protocol's send".to_owned(),
+            Maker::Miniport => "a miniport's receive".to_owned(),
+            Maker::Loopback => "a send looped back".to_owned(),
+            Maker::Driver(driver) => format!("{}'s own", kernel().driver_name(driver)),
+        };
+        format!("NBL {} at {:p} ({kind})", self.id, self.address)
     }
 
     /// What it carries beside its frames.
@@ -217,22 +208,12 @@ impl Packet {
         }
     }
 
-    /// Adds an event to its history: what happened, to or by whom.
-    pub(super) fn note(&self, state: &mut State, what: &'static str, who: &str) {
-        let (now, site) = (kernel().clock.now_ns(), thread::call_site());
-        let mut line = format!("{}.{:06} {what} {who}", now / 1_000_000_000, now / 1000 % 1_000_000);
-        if site != 0 {
-            line += " from ";
-            line += &kernel().describe_address(site);
-        }
+    /// Adds an event to its history, which is its memory's too: a touch there shows it.
+    pub(super) fn note(&self, event: Event) {
         if let Some(payload) = &self.payload {
-            payload.note(line.clone());
+            payload.note(event.clone());
         }
-        self.descriptor.note(line.clone());
-        if state.history.len() == HISTORY {
-            state.history.pop_front();
-        }
-        state.history.push_back(line);
+        self.descriptor.note(event);
     }
 
     /// The driver may touch it.

@@ -140,7 +140,9 @@ fn free_pool(function: &'static str, handle: NDIS_HANDLE) {
     enter(function);
     if let Some(pool) = kernel().ndis.objects.remove::<Pool>(function, handle) {
         let out = pool.out.load(Ordering::SeqCst);
-        kernel().judge.check(rule::V27, out == 0, || format!("{function}: {out} are allocated from the pool still"));
+        kernel().judge.check(rule::V27, out == 0, || {
+            format!("{function} of {handle:p}, of which {out} NBLs or NBs are not freed yet")
+        });
     }
 }
 

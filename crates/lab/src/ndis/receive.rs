@@ -45,7 +45,7 @@ pub fn up(adapter: &Arc<Adapter>, from: Option<&Module>, packets: &[Arc<Packet>]
     };
     let Some(handler) = module.handlers().receive else { return };
     let ledger = &kernel().ndis.ledger;
-    let what = "FilterReceiveNetBufferLists of";
+    let what = "FilterReceiveNetBufferLists";
     let head = ledger.give(&module, packets, Phase::Indicated, resources, what);
     let deliveries = Ledger::deliveries(packets);
     let irql = irql_of(flags, NDIS_RECEIVE_FLAGS_DISPATCH_LEVEL);
@@ -71,7 +71,7 @@ pub fn returned(adapter: &Arc<Adapter>, from: Option<&Module>, packets: &[Arc<Pa
     };
     let Some(handler) = module.handlers().return_ else { return };
     let ledger = &kernel().ndis.ledger;
-    let what = "FilterReturnNetBufferLists of";
+    let what = "FilterReturnNetBufferLists";
     let head = ledger.give(&module, packets, Phase::Returned, false, what);
     let deliveries = Ledger::deliveries(packets);
     let irql = irql_of(flags, NDIS_RETURN_FLAGS_DISPATCH_LEVEL);
@@ -105,7 +105,11 @@ pub(super) unsafe extern "efiapi" fn ndis_f_indicate_receive_net_buffer_lists(
     let taken = ledger.take(&module, FUNCTION, Hand::Indicate { resources }, list);
     let packets = packets_of(&taken);
     kernel().judge.check(rule::V23, packets.len() == count as usize, || {
-        format!("{FUNCTION}: NumberOfNetBufferLists is {count}, the list has {}", packets.len())
+        format!(
+            "{FUNCTION} by {}: NumberOfNetBufferLists is {count}, the list at {list:p} has {}",
+            module.name(),
+            packets.len()
+        )
     });
     up(&module.adapter, Some(&module), &packets, port, flags);
     if resources {

@@ -66,7 +66,7 @@ pub fn down(adapter: &Arc<Adapter>, from: Option<&Module>, packets: &[Arc<Packet
     };
     let Some(handler) = module.handlers().send else { return };
     let ledger = &kernel().ndis.ledger;
-    let head = ledger.give(&module, packets, Phase::Sent, false, "FilterSendNetBufferLists of");
+    let head = ledger.give(&module, packets, Phase::Sent, false, "FilterSendNetBufferLists");
     let deliveries = Ledger::deliveries(packets);
     let irql = irql_of(flags, NDIS_SEND_FLAGS_DISPATCH_LEVEL);
     module.call("FilterSendNetBufferLists", irql, |context| {
@@ -88,7 +88,7 @@ pub fn completed(adapter: &Arc<Adapter>, from: Option<&Module>, packets: &[Arc<P
     };
     let Some(handler) = module.handlers().send_complete else { return };
     let ledger = &kernel().ndis.ledger;
-    let what = "FilterSendNetBufferListsComplete of";
+    let what = "FilterSendNetBufferListsComplete";
     let head = ledger.give(&module, packets, Phase::Completed, false, what);
     let deliveries = Ledger::deliveries(packets);
     let irql = irql_of(flags, NDIS_SEND_COMPLETE_FLAGS_DISPATCH_LEVEL);
@@ -115,7 +115,10 @@ pub fn cancel(adapter: &Arc<Adapter>, from: Option<&Module>, id: PVOID) {
     let judge = &kernel().judge;
     let passed = lock(&module.cancels).get(&id.addr()).copied().unwrap_or_default();
     judge.check(rule::V20, passed > passed_before, || {
-        format!("{} did not pass a cancellation on, or not with its CancelId", module.name())
+        format!(
+            "{} did not pass the cancellation of CancelId {id:p} on with NdisFCancelSendNetBufferLists",
+            module.name()
+        )
     });
     // On other processors a copy may be made of a send at the same time, others may come, or be ended by something else.
     let strictly = !kernel().has_processors();
@@ -129,7 +132,7 @@ pub fn cancel(adapter: &Arc<Adapter>, from: Option<&Module>, id: PVOID) {
     }
     let kept = Ledger::describe(kept());
     judge.check(rule::V20, kept.is_empty(), || {
-        format!("{} keeps sends that were cancelled: {}", module.name(), kept.join("; "))
+        format!("{} keeps sends that were cancelled (CancelId {id:p}): {}", module.name(), kept.join("; "))
     });
     for packet in before {
         let finished = packet.locked().finished;

@@ -13,7 +13,7 @@ use super::{
     packet::{Owner, Packet},
     raw::{self, Nb},
 };
-use crate::{judge::rule, kernel::kernel, sync::lock};
+use crate::{history::Event, judge::rule, kernel::kernel, sync::lock};
 
 /// What a lender knows of its borrowers.
 #[derive(Clone, Copy, Default)]
@@ -63,7 +63,9 @@ impl Ledger {
             state.lending.out += 1;
             state.lending.was_lent = true;
             let viewed = state.lending.viewers > 0;
-            lender.note(&mut state, "lends its data to a packet handed off by", module.name());
+            lender.note(
+                Event::here("lends its data to a packet handed off by").who(module.shared_name()).through(function),
+            );
             drop(state);
             lender.check(rule::V16, may, || {
                 format!("{function} by {} of a packet that describes its data, which is not {0}'s", module.name())
@@ -88,7 +90,7 @@ impl Packet {
             if state.lending.out == 0 {
                 state.since_ns = now;
             }
-            lender.note(&mut state, "has its data back", "");
+            lender.note(Event::of_lab("has its data back"));
             drop(state);
             if reopen {
                 lender.open();

@@ -5,9 +5,9 @@ use std::sync::atomic::{AtomicI32, Ordering};
 use nblease_ndis::sys::{BOOLEAN, EVENT_TYPE, HANDLE, KEVENT, KPRIORITY, LONG, UNICODE_STRING};
 
 use super::{
-    HIGH_LEVEL, enter,
+    HIGH_LEVEL, enter, enter_for,
     object::Object,
-    wait::{NOTIFICATION_EVENT, SYNCHRONIZATION_EVENT, initialize, signal_state},
+    wait::{self, NOTIFICATION_EVENT, SYNCHRONIZATION_EVENT, initialize, signal_state},
 };
 use crate::{
     exports,
@@ -33,22 +33,27 @@ fn state<'a>(event: *mut KEVENT) -> &'a AtomicI32 {
 }
 
 unsafe extern "efiapi" fn ke_initialize_event(event: *mut KEVENT, kind: EVENT_TYPE, signalled: BOOLEAN) {
-    enter("KeInitializeEvent", HIGH_LEVEL);
+    enter_for("KeInitializeEvent", HIGH_LEVEL, wait::OBJECT, event.addr());
     let kind = if kind == 0 { NOTIFICATION_EVENT } else { SYNCHRONIZATION_EVENT };
     // SAFETY: the DDI demands storage for an event.
     unsafe { initialize(event.cast(), kind, size_of::<KEVENT>(), i32::from(signalled != 0)) };
 }
 
-unsafe extern "efiapi" fn ke_set_event(event: *mut KEVENT, _increment: KPRIORITY, wait: BOOLEAN) -> LONG {
+unsafe extern "efiapi" fn ke_set_event(event: *mut KEVENT, _increment: KPRIORITY, also_waits: BOOLEAN) -> LONG {
     // With `Wait` the call is the first half of a wait.
-    enter("KeSetEvent", if wait == 0 { DISPATCH_LEVEL } else { thread::APC_LEVEL });
+    enter_for(
+        "KeSetEvent",
+        if also_waits == 0 { DISPATCH_LEVEL } else { thread::APC_LEVEL },
+        wait::OBJECT,
+        event.addr(),
+    );
     let before = state(event).swap(1, Ordering::SeqCst);
     kernel().sched.changed();
     before
 }
 
 unsafe extern "win64" fn ke_pulse_event(event: *mut KEVENT, _increment: KPRIORITY, _wait: BOOLEAN) -> LONG {
-    enter("KePulseEvent", DISPATCH_LEVEL);
+    enter_for("KePulseEvent", DISPATCH_LEVEL, wait::OBJECT, event.addr());
     let before = state(event).swap(1, Ordering::SeqCst);
     kernel().sched.changed();
     state(event).store(0, Ordering::SeqCst);
@@ -56,12 +61,12 @@ unsafe extern "win64" fn ke_pulse_event(event: *mut KEVENT, _increment: KPRIORIT
 }
 
 unsafe extern "efiapi" fn ke_clear_event(event: *mut KEVENT) {
-    enter("KeClearEvent", DISPATCH_LEVEL);
+    enter_for("KeClearEvent", DISPATCH_LEVEL, wait::OBJECT, event.addr());
     state(event).store(0, Ordering::SeqCst);
 }
 
 unsafe extern "win64" fn ke_reset_event(event: *mut KEVENT) -> LONG {
-    enter("KeResetEvent", DISPATCH_LEVEL);
+    enter_for("KeResetEvent", DISPATCH_LEVEL, wait::OBJECT, event.addr());
     state(event).swap(0, Ordering::SeqCst)
 }
 

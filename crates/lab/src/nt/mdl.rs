@@ -10,13 +10,14 @@ use nblease_ndis::sys::{
 };
 
 use super::{
-    enter,
+    enter, enter_for,
     exception::{self, raising},
     pool,
 };
 use crate::{
     exports,
     faults::FaultKind,
+    history::Event,
     judge::rule,
     kernel::kernel,
     memory::{
@@ -48,6 +49,8 @@ const TAG: [u8; 4] = *b"Mdl ";
 const PAGES_TAG: [u8; 4] = *b"MmPg";
 /// `MdlMappingNoExecute`, to be or-ed to the priority.
 const NO_EXECUTE: u32 = 0x4000_0000;
+/// The MDLs' kind in the book of histories.
+const MDL_KIND: &str = "MDL";
 const KERNEL_MODE: KPROCESSOR_MODE = 0;
 
 /// The driver's MDL.
@@ -83,6 +86,7 @@ unsafe extern "efiapi" fn io_allocate_mdl(
         return std::ptr::null_mut();
     }
     let mdl = allocate(address.addr(), len);
+    kernel().book.note(MDL_KIND, mdl.addr(), Event::here("IoAllocateMdl"));
     // SAFETY: the DDI demands null or an IRP of the driver's.
     if let Some(irp) = unsafe { irp.as_mut() }.filter(|_| secondary == 0 && !mdl.is_null()) {
         irp.MdlAddress = mdl;
@@ -106,7 +110,7 @@ fn allocate(address: usize, len: u32) -> *mut MDL {
 }
 
 unsafe extern "efiapi" fn io_free_mdl(mdl: *mut MDL) {
-    enter("IoFreeMdl", DISPATCH_LEVEL);
+    enter_for("IoFreeMdl", DISPATCH_LEVEL, MDL_KIND, mdl.addr());
     let flags = mdl_of(mdl).MdlFlags;
     // A partial MDL is unlocked through its source, and IoFreeMdl itself undoes its mapping.
     if flags & MDL_PARTIAL == 0 {
@@ -118,7 +122,7 @@ unsafe extern "efiapi" fn io_free_mdl(mdl: *mut MDL) {
 }
 
 unsafe extern "efiapi" fn mm_build_mdl_for_non_paged_pool(mdl: *mut MDL) {
-    enter("MmBuildMdlForNonPagedPool", DISPATCH_LEVEL);
+    enter_for("MmBuildMdlForNonPagedPool", DISPATCH_LEVEL, MDL_KIND, mdl.addr());
     let contents = mdl_of(mdl);
     let (address, len) = (virtual_address(contents), contents.ByteCount as usize);
     broken(contents.MdlFlags & (MDL_PAGES_LOCKED | MDL_PARTIAL) == 0, || {
@@ -187,7 +191,7 @@ unsafe extern "win64" fn probe_and_lock(
     operation: LOCK_OPERATION,
     context: *mut exception::Context,
 ) {
-    enter("MmProbeAndLockPages", DISPATCH_LEVEL);
+    enter_for("MmProbeAndLockPages", DISPATCH_LEVEL, MDL_KIND, mdl.addr());
     let contents = mdl_of(mdl);
     let not_allowed = MDL_PAGES_LOCKED | MDL_PARTIAL | MDL_SOURCE_IS_NONPAGED_POOL;
     broken(contents.MdlFlags & not_allowed == 0, || {
@@ -205,7 +209,7 @@ unsafe extern "win64" fn probe_and_lock(
 }
 
 unsafe extern "efiapi" fn mm_unlock_pages(mdl: *mut MDL) {
-    enter("MmUnlockPages", DISPATCH_LEVEL);
+    enter_for("MmUnlockPages", DISPATCH_LEVEL, MDL_KIND, mdl.addr());
     let contents = mdl_of(mdl);
     let described = kernel().memory.mdls.remove(mdl.addr());
     let own_lock = contents.MdlFlags & MDL_PAGES_LOCKED != 0 && described.is_some_and(|d| !d.of_lab);
@@ -223,7 +227,7 @@ unsafe extern "efiapi" fn mm_map_locked_pages_specify_cache(
     _bug_check_on_failure: ULONG,
     priority: ULONG,
 ) -> PVOID {
-    enter("MmMapLockedPagesSpecifyCache", DISPATCH_LEVEL);
+    enter_for("MmMapLockedPagesSpecifyCache", DISPATCH_LEVEL, MDL_KIND, mdl.addr());
     if mode != KERNEL_MODE {
         kernel().judge.bug_check("mapping into a program's address space is not in the lab");
     }
@@ -251,7 +255,7 @@ unsafe extern "efiapi" fn mm_map_locked_pages_specify_cache(
 }
 
 unsafe extern "efiapi" fn mm_unmap_locked_pages(address: PVOID, mdl: *mut MDL) {
-    enter("MmUnmapLockedPages", DISPATCH_LEVEL);
+    enter_for("MmUnmapLockedPages", DISPATCH_LEVEL, MDL_KIND, mdl.addr());
     let contents = mdl_of(mdl);
     let mapped = contents.MdlFlags & MDL_MAPPED_TO_SYSTEM_VA != 0 && contents.MappedSystemVa == address;
     broken(mapped, || format!("MmUnmapLockedPages of {address:p}, where the MDL {mdl:p} is not mapped"));
@@ -291,7 +295,7 @@ unsafe extern "efiapi" fn mm_allocate_pages_for_mdl_ex(
 }
 
 unsafe extern "efiapi" fn mm_free_pages_from_mdl(mdl: *mut MDL) {
-    enter("MmFreePagesFromMdl", DISPATCH_LEVEL);
+    enter_for("MmFreePagesFromMdl", DISPATCH_LEVEL, MDL_KIND, mdl.addr());
     let contents = mdl_of(mdl);
     broken(contents.MdlFlags & MDL_MAPPED_TO_SYSTEM_VA == 0, || {
         format!("MmFreePagesFromMdl of the mapped MDL {mdl:p}")

@@ -4,6 +4,7 @@
 //! driver's objects lies in [`Objects`].
 
 use crate::{
+    history::Event,
     judge::rule,
     kernel::{DriverId, kernel},
     pe::Export,
@@ -124,4 +125,10 @@ fn check_idle(driver: DriverId) {
 /// The start of each of these functions: its IRQL is checked.
 fn enter(function: &'static str, max_irql: u8) {
     thread::enter(function, max_irql, rule::V09);
+}
+
+/// As [`enter`], for what is called for an object, in whose history it is.
+fn enter_for(function: &'static str, max_irql: u8, kind: &'static str, object: usize) {
+    enter(function, max_irql);
+    kernel().book.note(kind, object, Event::here(function));
 }

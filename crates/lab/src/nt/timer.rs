@@ -15,7 +15,7 @@ use nblease_ndis::sys::{
 };
 
 use super::{
-    dpc, enter, pool,
+    dpc, enter, enter_for, pool,
     time::Due,
     wait::{NOTIFICATION_TIMER, SYNCHRONIZATION_TIMER, initialize, signal_state},
 };
@@ -115,12 +115,12 @@ fn clear(timer: *mut KTIMER) {
 }
 
 unsafe extern "win64" fn ke_initialize_timer(timer: *mut KTIMER) {
-    enter("KeInitializeTimer", DISPATCH_LEVEL);
+    enter_for("KeInitializeTimer", DISPATCH_LEVEL, "KTIMER", timer.addr());
     initialize_timer(timer, NOTIFICATION_TIMER);
 }
 
 unsafe extern "efiapi" fn ke_initialize_timer_ex(timer: *mut KTIMER, kind: TIMER_TYPE) {
-    enter("KeInitializeTimerEx", DISPATCH_LEVEL);
+    enter_for("KeInitializeTimerEx", DISPATCH_LEVEL, "KTIMER", timer.addr());
     initialize_timer(timer, if kind == 0 { NOTIFICATION_TIMER } else { SYNCHRONIZATION_TIMER });
 }
 
@@ -132,7 +132,7 @@ fn initialize_timer(timer: *mut KTIMER, kind: u8) {
 }
 
 unsafe extern "win64" fn ke_set_timer(timer: *mut KTIMER, due: LARGE_INTEGER, dpc: *mut KDPC) -> BOOLEAN {
-    enter("KeSetTimer", DISPATCH_LEVEL);
+    enter_for("KeSetTimer", DISPATCH_LEVEL, "KTIMER", timer.addr());
     set_timer(timer, due, 0, dpc)
 }
 
@@ -142,7 +142,7 @@ unsafe extern "efiapi" fn ke_set_timer_ex(
     period_ms: LONG,
     dpc: *mut KDPC,
 ) -> BOOLEAN {
-    enter("KeSetTimerEx", DISPATCH_LEVEL);
+    enter_for("KeSetTimerEx", DISPATCH_LEVEL, "KTIMER", timer.addr());
     set_timer(timer, due, period_ms.cast_unsigned(), dpc)
 }
 
@@ -153,7 +153,7 @@ unsafe extern "efiapi" fn ke_set_coalescable_timer(
     _tolerable_delay: ULONG,
     dpc: *mut KDPC,
 ) -> BOOLEAN {
-    enter("KeSetCoalescableTimer", DISPATCH_LEVEL);
+    enter_for("KeSetCoalescableTimer", DISPATCH_LEVEL, "KTIMER", timer.addr());
     set_timer(timer, due, period_ms, dpc)
 }
 
@@ -171,12 +171,12 @@ fn set_timer(timer: *mut KTIMER, due: LARGE_INTEGER, period_ms: u32, dpc: *mut K
 }
 
 unsafe extern "efiapi" fn ke_cancel_timer(timer: *mut KTIMER) -> BOOLEAN {
-    enter("KeCancelTimer", DISPATCH_LEVEL);
+    enter_for("KeCancelTimer", DISPATCH_LEVEL, "KTIMER", timer.addr());
     u8::from(kernel().nt.timers.cancel(timer.addr()))
 }
 
 unsafe extern "win64" fn ke_read_state_timer(timer: *mut KTIMER) -> BOOLEAN {
-    enter("KeReadStateTimer", DISPATCH_LEVEL);
+    enter_for("KeReadStateTimer", DISPATCH_LEVEL, "KTIMER", timer.addr());
     // SAFETY: the DDI demands an initialized timer.
     let state = unsafe { signal_state(timer.cast()) };
     u8::from(state.load(Ordering::SeqCst) != 0)
@@ -204,7 +204,7 @@ unsafe extern "efiapi" fn ex_allocate_timer(callback: PEXT_CALLBACK, context: PV
 }
 
 unsafe extern "efiapi" fn ex_set_timer(timer: PVOID, due: LONGLONG, period: LONGLONG, _parameters: PVOID) -> BOOLEAN {
-    enter("ExSetTimer", DISPATCH_LEVEL);
+    enter_for("ExSetTimer", DISPATCH_LEVEL, "EX_TIMER", timer.addr());
     let timers = &kernel().nt.timers;
     let ex_timer = timers.ex_timer("ExSetTimer", timer);
     let due = Due::new(due);
@@ -239,14 +239,14 @@ fn fire(ex_timer: &ExTimer, address: usize) {
 }
 
 unsafe extern "efiapi" fn ex_cancel_timer(timer: PVOID, _parameters: PVOID) -> BOOLEAN {
-    enter("ExCancelTimer", DISPATCH_LEVEL);
+    enter_for("ExCancelTimer", DISPATCH_LEVEL, "EX_TIMER", timer.addr());
     let timers = &kernel().nt.timers;
     timers.ex_timer("ExCancelTimer", timer);
     u8::from(timers.cancel(timer.addr()))
 }
 
 unsafe extern "efiapi" fn ex_delete_timer(timer: PVOID, cancel: BOOLEAN, wait: BOOLEAN, parameters: PVOID) -> BOOLEAN {
-    enter("ExDeleteTimer", DISPATCH_LEVEL);
+    enter_for("ExDeleteTimer", DISPATCH_LEVEL, "EX_TIMER", timer.addr());
     let (cancel, wait) = (cancel != 0, wait != 0);
     let timers = &kernel().nt.timers;
     let ex_timer = timers.ex_timer("ExDeleteTimer", timer);

@@ -15,6 +15,7 @@ use nblease_ndis::sys::{
 use super::{enter, mutex, time::Due};
 use crate::{
     exports,
+    history::Event,
     kernel::kernel,
     pe::Export,
     sync::lock,
@@ -110,8 +111,18 @@ fn try_take(header: *mut DISPATCHER_HEADER) -> bool {
     }
 }
 
+/// The kind of what can be waited for in the book of histories.
+pub(super) const OBJECT: &str = "dispatcher object";
+
 /// Waits until `attempt` succeeds: 0, the number that it gave, or STATUS_TIMEOUT.
-fn wait(function: &'static str, timeout: *mut LARGE_INTEGER, mut attempt: impl FnMut() -> Option<i32>) -> NTSTATUS {
+///
+/// `object` is that which a report names, where it is one.
+fn wait(
+    function: &'static str,
+    object: Option<PVOID>,
+    timeout: *mut LARGE_INTEGER,
+    mut attempt: impl FnMut() -> Option<i32>,
+) -> NTSTATUS {
     // SAFETY: the DDI demands null or a time.
     let timeout = unsafe { timeout.as_ref() }.map(Due::from);
     if timeout.is_some_and(Due::is_now) {
@@ -126,7 +137,14 @@ fn wait(function: &'static str, timeout: *mut LARGE_INTEGER, mut attempt: impl F
         let _taking = lock(&TAKING);
         attempt().map(|status| result = status).is_some()
     };
-    kernel().sched.wait_until(function, limit, &mut condition);
+    if condition() {
+        return result;
+    }
+    let what = object.map(|object| {
+        kernel().book.note(OBJECT, object.addr(), Event::here(function));
+        format!("{function} of the {OBJECT} {object:p}")
+    });
+    kernel().sched.wait_until(what.as_deref().unwrap_or(function), limit, &mut condition);
     result
 }
 
@@ -137,7 +155,7 @@ unsafe extern "efiapi" fn ke_wait_for_single_object(
     _alertable: BOOLEAN,
     timeout: *mut LARGE_INTEGER,
 ) -> NTSTATUS {
-    wait("KeWaitForSingleObject", timeout, || try_take(object.cast()).then_some(STATUS_SUCCESS))
+    wait("KeWaitForSingleObject", Some(object), timeout, || try_take(object.cast()).then_some(STATUS_SUCCESS))
 }
 
 unsafe extern "win64" fn ke_wait_for_mutex_object(
@@ -147,7 +165,7 @@ unsafe extern "win64" fn ke_wait_for_mutex_object(
     _alertable: BOOLEAN,
     timeout: *mut LARGE_INTEGER,
 ) -> NTSTATUS {
-    wait("KeWaitForMutexObject", timeout, || try_take(object.cast()).then_some(STATUS_SUCCESS))
+    wait("KeWaitForMutexObject", Some(object), timeout, || try_take(object.cast()).then_some(STATUS_SUCCESS))
 }
 
 unsafe extern "win64" fn ke_wait_for_multiple_objects(
@@ -169,7 +187,7 @@ unsafe extern "win64" fn ke_wait_for_multiple_objects(
         // SAFETY: the DDI demands an array of `count` pointers.
         unsafe { objects.wrapping_add(index as usize).read() }.cast()
     };
-    wait(FUNCTION, timeout, || {
+    wait(FUNCTION, None, timeout, || {
         if kind != WAIT_ALL {
             return (0..count).find(|index| try_take(object(*index))).map(u32::cast_signed);
         }

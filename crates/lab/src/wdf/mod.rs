@@ -39,7 +39,7 @@ use std::sync::{Mutex, MutexGuard};
 use nblease_ndis::sys::WDF_DRIVER_GLOBALS;
 
 pub use binding::EXPORTS;
-pub(crate) use object::describe_handle;
+pub(crate) use object::{describe_handle, history_of};
 
 use crate::{
     faults::FaultKind,

@@ -5,7 +5,10 @@
 //! fxobjectstatemachine.cpp: the tree is disposed first (children before their parent, EvtCleanupCallback), then
 //! destroyed (children before their parent), and each object's EvtDestroyCallback runs when its last reference goes.
 
-use std::collections::{HashMap, VecDeque};
+use std::{
+    borrow::Cow,
+    collections::{HashMap, VecDeque},
+};
 
 use super::{
     attributes::{Attributes, ObjectEvent},
@@ -21,6 +24,7 @@ use super::{
     work::{Dpc, WorkItem},
 };
 use crate::{
+    history::{Event, History},
     io::lent::Lent,
     judge::rule,
     kernel::{DriverId, kernel},
@@ -124,21 +128,18 @@ pub(crate) struct Object {
     pub delete_called: bool,
     pub contexts: Vec<Context>,
     pub body: Body,
-    history: VecDeque<String>,
+    history: History,
 }
 
 impl Object {
-    /// Adds a line to its history.
-    pub(crate) fn note(&mut self, line: impl Into<String>) {
-        if self.history.len() == HISTORY {
-            self.history.pop_front();
-        }
-        self.history.push_back(line.into());
+    /// Adds an event to its history: what happens now.
+    pub(crate) fn note(&mut self, what: impl Into<Cow<'static, str>>) {
+        self.history.add(Event::here(what), HISTORY);
     }
 
     /// Its last events.
     pub(crate) fn history(&self) -> Vec<String> {
-        self.history.iter().cloned().collect()
+        self.history.lines()
     }
 }
 
@@ -149,7 +150,7 @@ pub(crate) struct State {
     objects: HashMap<Handle, Object>,
     /// Start of a context, as the driver knows it, to the object.
     contexts: HashMap<usize, Handle>,
-    dead: VecDeque<(Handle, Vec<String>)>,
+    dead: VecDeque<(Handle, History)>,
 }
 
 macro_rules! accessors {
@@ -204,7 +205,7 @@ impl State {
             delete_called: false,
             contexts: Vec::new(),
             body,
-            history: VecDeque::new(),
+            history: History::default(),
         };
         object.note("created");
         self.objects.insert(handle, object);
@@ -221,7 +222,7 @@ impl State {
     pub(crate) fn add_context(&mut self, handle: Handle, attributes: &Attributes) -> *mut u8 {
         let memory = attributes.context.as_ref().map(|context| {
             let memory = Lent::open(SpanKind::Descriptor, context.size, 16);
-            memory.note(format!("context {} of {handle:#x}", context.name));
+            memory.note(Event::here(format!("made as context {} of {handle:#x}", context.name)));
             memory
         });
         let address = memory.as_ref().map_or(std::ptr::null_mut(), Lent::driver);
@@ -319,7 +320,7 @@ impl State {
         if self.dead.len() == REMEMBERED {
             self.dead.pop_front();
         }
-        self.dead.push_back((handle, object.history()));
+        self.dead.push_back((handle, object.history.clone()));
         Some(object)
     }
 
@@ -335,7 +336,7 @@ impl State {
         }
         let history = || {
             let dead = self.dead.iter().rev().find(|(h, _)| *h == handle);
-            dead.map(|(_, history)| history.clone()).unwrap_or_default()
+            dead.map(|(_, history)| history.lines()).unwrap_or_default()
         };
         match self.kind_of_dead(handle) {
             Some(Kind::Request) => judge.fatal(
@@ -371,4 +372,13 @@ fn kind_of(address: usize) -> Option<Kind> {
 /// What an address is called that a driver took for memory and is in the room of the handles.
 pub(crate) fn describe_handle(address: usize) -> Option<String> {
     kind_of(address).map(|kind| format!("{address:#x}, a {}, which is a handle and no address", kind.name()))
+}
+
+/// Kind and history of the object that a handle is or was, for a report: nothing where the framework is at work.
+pub(crate) fn history_of(handle: usize) -> Option<(&'static str, Vec<String>)> {
+    let kind = kind_of(handle)?;
+    let state = kernel().wdf.state.try_lock().ok()?;
+    let dead = || state.dead.iter().rev().find(|(h, _)| *h == handle).map(|(_, history)| history.lines());
+    let history = state.objects.get(&handle).map(Object::history).or_else(dead)?;
+    Some((kind.name(), history))
 }

@@ -69,7 +69,7 @@ impl State {
         let Some(object) = self.get_mut(request) else { return };
         let line = line();
         if let Body::Request(body) = &object.body {
-            body.irp.note(|| line.clone());
+            body.irp.note(line.clone());
         }
         object.note(line);
     }
