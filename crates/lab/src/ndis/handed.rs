@@ -34,6 +34,28 @@ pub enum Hand {
     Return,
 }
 
+impl Hand {
+    /// What it is to the NBL: who has it from then on.
+    pub(super) fn verb(self) -> &'static str {
+        match self {
+            Self::Send => "handed down to NDIS by",
+            Self::Complete => "completed to NDIS by",
+            Self::Indicate { .. } => "indicated up to NDIS by",
+            Self::Return => "returned to NDIS by",
+        }
+    }
+
+    /// Why the driver may not touch the NBL from then on.
+    pub(super) fn closes(self) -> &'static str {
+        match self {
+            Self::Send => "it was handed down by NdisFSendNetBufferLists",
+            Self::Complete => "it was completed by NdisFSendNetBufferListsComplete",
+            Self::Indicate { .. } => "it was handed up by NdisFIndicateReceiveNetBufferLists",
+            Self::Return => "it was returned by NdisFReturnNetBufferLists",
+        }
+    }
+}
+
 /// One hand-off, to be judged.
 pub struct Handed<'a> {
     /// By whom.

@@ -216,9 +216,9 @@ impl Ledger {
         Self::describe(self.all().into_iter().filter(|packet| concerns(packet)))
     }
 
-    /// NBLs of a maker that are not home: for the ends of the stack, when they wait.
+    /// Their names: a report that has them says what became of them.
     pub fn describe(packets: impl IntoIterator<Item = Arc<Packet>>) -> Vec<String> {
-        packets.into_iter().map(|packet| described(&packet)).collect()
+        packets.into_iter().map(|packet| packet.name()).collect()
     }
 
     /// Links NBLs into a list in this order: its head.
@@ -376,7 +376,7 @@ impl Ledger {
             state.sender = Some(module.handle);
         }
         drop(state);
-        packet.note(Event::here(handed_by(hand)).who(module.shared_name()).through(function));
+        packet.note(Event::here(hand.verb()).who(module.shared_name()).through(function));
 
         kernel().judge.evaluated(rule::V15);
         let handed = Handed { module, function, hand, packet: &packet, phase, running, in_call, source };
@@ -392,7 +392,7 @@ impl Ledger {
             handed.judge_foreign(lent, order);
             self.note_hold(&handed, held_ns);
         }
-        packet.close(closed_by(hand));
+        packet.close(hand.closes());
         Some(Taken { packet, lent, phase })
     }
 
@@ -496,29 +496,6 @@ pub struct Taken {
 /// that brought it.
 fn ran(state: &State, module: &Module) -> bool {
     state.running || state.in_call && kernel().has_processors() && module.may_run()
-}
-
-/// What a hand-off is to the NBL: who has it from then on.
-fn handed_by(hand: Hand) -> &'static str {
-    match hand {
-        Hand::Send => "handed down to NDIS by",
-        Hand::Complete => "completed to NDIS by",
-        Hand::Indicate { .. } => "indicated up to NDIS by",
-        Hand::Return => "returned to NDIS by",
-    }
-}
-
-fn closed_by(hand: Hand) -> &'static str {
-    match hand {
-        Hand::Send => "it was handed down by NdisFSendNetBufferLists",
-        Hand::Complete => "it was completed by NdisFSendNetBufferListsComplete",
-        Hand::Indicate { .. } => "it was handed up by NdisFIndicateReceiveNetBufferLists",
-        Hand::Return => "it was returned by NdisFReturnNetBufferLists",
-    }
-}
-
-fn described(packet: &Packet) -> String {
-    packet.name()
 }
 
 /// Counts by key, for the ends' statistics.
