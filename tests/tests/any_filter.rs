@@ -105,13 +105,50 @@ fn a_device_by_ndis_and_its_services_are_there() {
 #[test]
 fn exceptions_are_handled_where_the_driver_does() {
     checks_hold("exceptions", 9);
-    let rig = Rig::start("exceptions", Mode::Virtual);
-    assert_eq!(rig.call(code(100, 3), &[1; 8], 8).status, ACCESS_VIOLATION, "a program's memory, probed and guarded");
-    rig.finish();
-    let said = said_by("a program's memory, unguarded", || {
-        Rig::start("exceptions", Mode::Virtual).call(code(101, 3), &[1; 8], 8);
-    });
-    assert_said("unguarded", &said, &["V41: read of", "address of a user program", "by exceptions.sys+"]);
+}
+
+#[test]
+fn a_programs_memory_is_there_in_its_context() {
+    for mode in [Mode::Virtual, Mode::Real] {
+        let rig = Rig::start("program_memory", mode);
+        let input: Vec<u8> = (1..=100).collect();
+        let copied = rig.call(code(0, 3), &input, 100);
+        assert_eq!((copied.status, copied.data), (SUCCESS, input.clone()));
+        let zeroed = rig.call(code(1, 3), &[], 5000);
+        assert_eq!((zeroed.status, zeroed.data), (SUCCESS, vec![0; 5000]));
+        let filled = rig.call(code(2, 3), &[], 9000);
+        assert_eq!((filled.status, filled.data), (SUCCESS, vec![9; 9000]));
+        assert_eq!(rig.call(code(3, 3), &input, 0).status, ACCESS_VIOLATION, "it cannot be written");
+        assert_eq!(rig.call(code(4, 3), &[], 8).status, ACCESS_VIOLATION, "nothing lies there");
+        assert_eq!(rig.call(code(0, 3), &input, 0).status, ACCESS_VIOLATION, "no room for it");
+        rig.finish();
+    }
+}
+
+#[test]
+fn a_programs_memory_is_touched_as_the_documents_say() {
+    let cases: [(&str, &[&str]); 9] = [
+        ("unguarded", &["V41: read of", "outside of any __try block, by program_memory.sys+"]),
+        ("unprobed", &["V41: read of", "which was not probed for that, by program_memory.sys+"]),
+        ("probed for reading", &["V41: write of", "which was not probed for that"]),
+        ("in another context", &["V41: read of", "outside of that program's context"]),
+        (
+            "copied unguarded",
+            &["V41: read of", "outside of any __try block, by the lab for the call at program_memory.sys+"],
+        ),
+        ("locked unguarded", &["V41: MmProbeAndLockPages of a program's pages outside of any __try block"]),
+        ("left locked", &["V40: program.exe died with 1 locks on its pages"]),
+        ("used unlocked", &["V40: write of", "its pages were unlocked by MmUnlockPages"]),
+        ("at dispatch", &["V41: read of", "at DISPATCH_LEVEL, by program_memory.sys+"]),
+    ];
+    for (number, (case, expected)) in (10..).zip(cases) {
+        let said = said_by(case, || {
+            let rig = Rig::start("program_memory", Mode::Virtual);
+            rig.call(code(number, 3), &[1; 8], 8);
+            rig.finish();
+        });
+        assert_said(case, &said, expected);
+    }
 }
 
 #[test]

@@ -48,6 +48,8 @@ pub struct DriverInfo {
     pub symbols: Vec<(usize, String)>,
     /// Offset and bytes of the table by which exceptions are unwound (`.pdata`).
     pub functions: (usize, usize),
+    /// It imports the bounds of programs' addresses, with which headers probe inline.
+    pub probes_inline: bool,
     /// Imports that the lab lacks, `DLL!function`: calling one ends the run.
     pub lacking: Vec<String>,
 }

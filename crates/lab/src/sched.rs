@@ -18,6 +18,7 @@ use rand::Rng as _;
 
 use crate::{
     clock::Mode,
+    io::ProcessContext,
     judge::rule,
     kernel::{DriverId, kernel},
     sync::lock,
@@ -181,7 +182,10 @@ impl Sched {
     }
 
     fn finish_work(&self, work: Routine) {
-        at_irql(PASSIVE_LEVEL, work);
+        {
+            let _worker = ProcessContext::system();
+            at_irql(PASSIVE_LEVEL, work);
+        }
         lock(&self.state).work_running -= 1;
         self.changed();
     }

@@ -184,6 +184,18 @@ pub fn call_path() -> Vec<usize> {
     if stack == 0 { vec![site] } else { nt::exception::callers(site, stack, top) }
 }
 
+/// The driver's last call into the lab on this thread: its return address, where that lies, and where the driver's frames
+/// end. The stack is 0 where it is not known.
+pub fn last_call() -> (usize, usize, usize) {
+    let top = FRAMES.with_borrow(|frames| frames.last().map_or(0, |frame| frame.stack_at_entry));
+    // What does not begin with `enter` has left it where the thunk put it.
+    let stack = match CALL_STACK.get() {
+        0 => LAST_STACK.get(),
+        stack => stack,
+    };
+    (call_site(), stack, top)
+}
+
 /// The last calls of drivers into the lab on this thread, oldest first.
 pub fn last_calls() -> Vec<String> {
     let calls: [_; CALLS_KEPT] = CALLS.with(|calls| std::array::from_fn(|i| calls[i].get()));

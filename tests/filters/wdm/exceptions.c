@@ -186,35 +186,4 @@ static check *const checks[] = {
     without_an_exception, execution_continues, registers_are_as_before, the_kernels_functions_raise,
 };
 
-/* IOCTL 100 of METHOD_NEITHER: reads the caller's own buffer, in a __try block or not as the code says. */
-static NTSTATUS neither(PIRP irp, BOOLEAN guarded) {
-    PIO_STACK_LOCATION stack = IoGetCurrentIrpStackLocation(irp);
-    PVOID buffer = stack->Parameters.DeviceIoControl.Type3InputBuffer;
-    if (!guarded)
-        return complete(irp, load_at(buffer) ? STATUS_SUCCESS : STATUS_UNSUCCESSFUL, 0);
-    NTSTATUS status = STATUS_SUCCESS;
-    probe = ProbeForRead;
-    __try {
-        probe(buffer, 4, 1);
-        load_at(buffer);
-    } __except (EXECUTE_HANDLER) {
-        status = _exception_code();
-    }
-    return complete(irp, status, 0);
-}
-
-#define DriverEntry device_entry
 CHECKING_DEVICE(L"exceptions")
-#undef DriverEntry
-
-static NTSTATUS control_or_neither(PDEVICE_OBJECT object, PIRP irp) {
-    ULONG code = IoGetCurrentIrpStackLocation(irp)->Parameters.DeviceIoControl.IoControlCode;
-    return code == CODE(100, 3) ? neither(irp, 1) : code == CODE(101, 3) ? neither(irp, 0) : control(object, irp);
-}
-
-NTSTATUS DriverEntry(PDRIVER_OBJECT driver, PUNICODE_STRING registry_path) {
-    NTSTATUS result = device_entry(driver, registry_path);
-    if (result >= 0)
-        driver->MajorFunction[IRP_MJ_DEVICE_CONTROL] = control_or_neither;
-    return result;
-}

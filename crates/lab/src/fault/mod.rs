@@ -12,6 +12,7 @@ mod slow;
 mod slow_tests;
 #[cfg(test)]
 mod tests;
+mod user;
 
 use std::{cell::RefCell, ptr, sync::Once};
 

@@ -40,17 +40,25 @@ pub struct BadTouch {
     /// The instruction that did it; none: the lab, for the driver's call.
     instruction: Option<usize>,
     stack_pointer: Option<usize>,
+    /// What makes it wrong, where the place does not say it.
+    why: &'static str,
 }
 
 impl BadTouch {
     /// An instruction's fault.
     pub fn by_instruction(address: usize, how: How, instruction: usize, stack_pointer: usize) -> Self {
-        Self { address, how, instruction: Some(instruction), stack_pointer: Some(stack_pointer) }
+        Self { address, how, instruction: Some(instruction), stack_pointer: Some(stack_pointer), why: "" }
     }
 
     /// A touch that the driver asked the lab for.
     pub fn by_the_lab(address: usize, how: How) -> Self {
-        Self { address, how, instruction: None, stack_pointer: None }
+        Self { address, how, instruction: None, stack_pointer: None, why: "" }
+    }
+
+    /// With what makes it wrong: `, outside of ...`.
+    #[must_use]
+    pub fn since(self, why: &'static str) -> Self {
+        Self { why, ..self }
     }
 
     /// Reports it and ends the run.
@@ -60,7 +68,8 @@ impl BadTouch {
             call_stack::faulted(instruction, stack_pointer);
         }
         let (verdict, history) = self.judge();
-        let what = format!("{} of {}, {}", self.how.verb(), kernel().memory.describe(self.address), self.by_whom());
+        let what =
+            format!("{} of {}{}, {}", self.how.verb(), kernel().memory.describe(self.address), self.why, self.by_whom());
         match verdict {
             Some(rule) => judge.fatal(rule, what, history),
             None => judge.bug_check(what),
@@ -103,6 +112,7 @@ impl BadTouch {
             (Some(Access::ReadWrite), _) => rule::V36,
             // A request's buffer goes with the request.
             (None, Kind::ReadBuffer) => rule::V43,
+            (None, Kind::Program) => rule::V40,
             (None, Kind::Descriptor | Kind::Payload) => rule::V16,
         }
     }

@@ -7,12 +7,15 @@ use libc::{c_int, c_void, siginfo_t};
 
 use super::{
     report::{BadTouch, How},
-    slow,
+    slow, user,
 };
 use crate::{
     call_stack,
     kernel::{driver_instruction, kernel},
-    nt::exception::{self, ACCESS_VIOLATION, Context, Record, Unhandled},
+    nt::{
+        exception::{self, ACCESS_VIOLATION, Context, Record, Unhandled},
+        probe::Verdict,
+    },
     processor::emulate,
     thread::{self, DISPATCH_LEVEL},
 };
@@ -97,7 +100,8 @@ extern "C" fn handle(signal: c_int, info: *mut siginfo_t, context: *mut c_void) 
 /// A trap: whether it ended a step, of slow mode or of an emulated read.
 fn stepped(registers: &mut Registers<'_>) -> bool {
     let counted = slow::stepped(registers);
-    emulate::stepped(registers) || counted
+    let program = user::stepped(registers);
+    emulate::stepped(registers) || counted || program
 }
 
 fn on_memory_fault(signal: c_int, info: &siginfo_t, registers: &mut Registers<'_>) {
@@ -123,6 +127,14 @@ fn on_memory_fault(signal: c_int, info: &siginfo_t, registers: &mut Registers<'_
     if has_address {
         let (at, stack) = (registers.instruction(), registers.address(libc::REG_RSP));
         let touch = BadTouch::by_instruction(address, how, at, stack);
+        let touch = match user::faulted(address, how, registers) {
+            Verdict::Permitted => return,
+            Verdict::Exception => touch,
+            Verdict::Broken(why) => {
+                begin_report();
+                touch.since(why).report();
+            }
+        };
         if how != How::Execute && driver_instruction(at).is_some() && exception::is_exception(address) {
             let record = Record::new(ACCESS_VIOLATION, at as u64, &[u64::from(how == How::Write), address as u64]);
             return raise(record, Unhandled::Touch(touch), registers);
@@ -158,8 +170,8 @@ fn on_other_fault(signal: c_int, registers: &mut Registers<'_>) {
     kernel().judge.bug_check(what);
 }
 
-/// Makes the interrupted code go on with the dispatch of an exception, on its own stack.
-fn raise(record: Record, unhandled: Unhandled, registers: &mut Registers<'_>) {
+/// The state of the interrupted code, as exceptions have it.
+pub(super) fn context_of(registers: &Registers<'_>) -> Context {
     let mut context = Context::zeroed();
     context.rip = registers.get(libc::REG_RIP).cast_unsigned();
     context.eflags = registers.get(libc::REG_EFL).cast_unsigned() as u32;
@@ -172,6 +184,12 @@ fn raise(record: Record, unhandled: Unhandled, registers: &mut Registers<'_>) {
         let [a, b, c, d] = from.element.map(u64::from);
         *to = [b << 32 | a, d << 32 | c];
     }
+    context
+}
+
+/// Makes the interrupted code go on with the dispatch of an exception, on its own stack.
+fn raise(record: Record, unhandled: Unhandled, registers: &mut Registers<'_>) {
+    let context = context_of(registers);
     let room = size_of::<Context>() + size_of::<Record>();
     let low = (registers.address(libc::REG_RSP) - room) & !15;
     let context_at: *mut Context = ptr::with_exposed_provenance_mut(low);

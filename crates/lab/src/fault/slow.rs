@@ -57,7 +57,7 @@ pub fn faulted(address: usize, how: How, registers: &mut Registers<'_>) -> bool 
 
 /// The span at an address, if the driver may do this to it and slow mode watches it.
 fn steppable(address: usize, how: How) -> Option<Arc<Record>> {
-    let record = arena().find(address).filter(|record| record.kind != Kind::Descriptor)?;
+    let record = arena().find(address).filter(|record| record.kind.is_watched())?;
     let inside = address < record.driver().addr() + record.pages * PAGE;
     let allowed = match lock(&record.state).access {
         Some(Access::ReadWrite) => how != How::Execute,

@@ -24,6 +24,7 @@ use crate::{
     memory::{
         Access, Kind,
         mdl::{MdlKind, size_of_mdl},
+        user::Buffer,
     },
     sync::lock,
     thread,
@@ -122,13 +123,48 @@ pub struct Irp {
     raw: Lent,
     system: Option<Lent>,
     user: Option<UserBuffer>,
-    /// The caller's addresses were passed as they are.
-    neither: bool,
+    /// The caller's addresses were passed as they are: of what it gives, and of what it gets.
+    neither: Option<Neither>,
     poison: u64,
     canceled: AtomicBool,
     /// What the driver's model keeps for it.
     context: Mutex<usize>,
     state: Mutex<State>,
+}
+
+/// The caller's own buffers, as it has them.
+#[derive(Default)]
+struct Neither {
+    input: Option<Arc<Buffer>>,
+    output: Option<Arc<Buffer>>,
+}
+
+impl Neither {
+    /// Buffers of a process with what it gives, and room for `output_len` bytes.
+    fn new(input: &[u8], output_len: usize, process: u64, poison: u64) -> Self {
+        let buffer = |bytes: &[u8], access| {
+            let memory = Lent::closed(Kind::Program, bytes.len(), 1);
+            memory.fill(0, bytes);
+            kernel().memory.programs.add(memory, bytes.len(), process, access)
+        };
+        Self {
+            input: (!input.is_empty()).then(|| buffer(input, Access::ReadOnly)),
+            output: (output_len > 0).then(|| buffer(&poison_bytes(poison, output_len), Access::ReadWrite)),
+        }
+    }
+
+    /// Where the program has a buffer; null where it gave none.
+    fn address(buffer: Option<&Arc<Buffer>>) -> sys::PVOID {
+        buffer.map_or(ptr::null_mut(), |buffer| ptr::with_exposed_provenance_mut(buffer.address))
+    }
+}
+
+impl Drop for Neither {
+    fn drop(&mut self) {
+        for buffer in self.input.iter().chain(&self.output) {
+            kernel().memory.programs.remove(buffer);
+        }
+    }
 }
 
 /// The caller's own buffer, locked in memory.
@@ -177,7 +213,7 @@ impl Irp {
             raw: Lent::open(Kind::Descriptor, size_of::<Raw>(), 16),
             system,
             user,
-            neither: method == Method::Neither,
+            neither: (method == Method::Neither).then(|| Neither::new(&call.input, call.output_len, process, poison)),
             poison,
             canceled: AtomicBool::default(),
             context: Mutex::default(),
@@ -201,9 +237,13 @@ impl Irp {
         raw.irp.CurrentLocation = 1;
         raw.irp.MdlAddress = self.mdl().unwrap_or(ptr::null_mut());
         raw.irp.AssociatedIrp.SystemBuffer = self.system.as_ref().map_or(ptr::null_mut(), |s| s.driver().cast());
-        // What a program calls its buffer: never to be touched by the driver (V41).
-        let user = ptr::with_exposed_provenance_mut(kernel().memory.user_address(self.output_len.max(1)));
-        raw.irp.UserBuffer = user;
+        // What a program calls its buffer: not to be touched by the driver, who has it otherwise or has to probe it (V41).
+        raw.irp.UserBuffer = match &self.neither {
+            None => ptr::with_exposed_provenance_mut(kernel().memory.user_address(self.output_len.max(1))),
+            Some(neither) if self.major == Major::Write => Neither::address(neither.input.as_ref()),
+            Some(neither) => Neither::address(neither.output.as_ref()),
+        };
+        let given = self.neither.as_ref().map(|neither| Neither::address(neither.input.as_ref()));
         raw.irp.Tail.Overlay.OriginalFileObject = self.file.object();
         raw.irp.Tail.Overlay.CurrentStackLocation = self.raw.driver().wrapping_add(mem::offset_of!(Raw, stack)).cast();
         raw.stack.MajorFunction = self.major.code();
@@ -220,7 +260,7 @@ impl Irp {
                     InputBufferLength: self.input_len as u32,
                     Padding12: 0,
                     IoControlCode: self.code,
-                    Type3InputBuffer: if self.neither { user } else { ptr::null_mut() },
+                    Type3InputBuffer: given.unwrap_or(ptr::null_mut()),
                 };
             }
             Major::Create | Major::Cleanup | Major::Close => {}
@@ -265,12 +305,12 @@ impl Irp {
 
     /// Whether data go by way of a system buffer alone.
     pub fn is_buffered(&self) -> bool {
-        self.user.is_none() && !self.neither
+        self.user.is_none() && self.neither.is_none()
     }
 
     /// Whether the caller's addresses were passed as they are (METHOD_NEITHER).
     pub fn is_neither(&self) -> bool {
-        self.neither
+        self.neither.is_some()
     }
 
     /// The system buffer, where the driver finds it.
@@ -400,9 +440,12 @@ impl Irp {
         }
         let mut data = Vec::new();
         if gives_data && self.output_len > 0 {
+            let own = self.neither.as_ref().and_then(|neither| neither.output.as_ref());
             let from = self.user.as_ref().map(|u| &u.buffer).or(self.system.as_ref());
+            let from = from.or(own.map(|own| &own.memory));
             data = from.map(|lent| lent.bytes(information.min(limit))).unwrap_or_default();
-            let stale = stale_word(&data, self.poison);
+            // In the program's own memory it finds what it had there.
+            let stale = stale_word(&data, self.poison).filter(|_| own.is_none());
             judge.check(rule::V46, stale.is_none(), || {
                 format!(
                     "{} completed with {information} bytes, of which those from {} on were never written",

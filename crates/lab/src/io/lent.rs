@@ -64,6 +64,11 @@ impl Lent {
         self.span.close(why);
     }
 
+    /// What the driver may do with it.
+    pub(crate) fn access(&self) -> Option<Access> {
+        self.span.access()
+    }
+
     /// Adds an event to the span's history, which a report shows.
     pub(crate) fn note(&self, event: Event) {
         self.span.note(event);

@@ -14,7 +14,7 @@ use super::{
     status,
     status::NtStatus,
 };
-use crate::{kernel::kernel, sync::lock};
+use crate::{judge::rule, kernel::kernel, nt::probe::Probes, sync::lock};
 
 /// Number of the process that system threads belong to: as it is in the ID, 4.
 const SYSTEM: u64 = 1;
@@ -29,23 +29,36 @@ pub(crate) fn current_process() -> usize {
     process_id(CURRENT.get())
 }
 
+/// The number of that process.
+pub(crate) fn current_number() -> u64 {
+    CURRENT.get()
+}
+
 /// The ID of the process of a number. IDs are multiples of four.
 pub(crate) fn process_id(number: u64) -> usize {
     number as usize * 4
 }
 
-/// A system call is made: until it is dropped this thread runs in the caller's context.
-pub(super) struct ProcessContext(u64);
+/// The context of a process: this thread runs in it until it is dropped, as for a system call.
+pub(crate) struct ProcessContext {
+    before: u64,
+    _probes: Probes,
+}
 
 impl ProcessContext {
+    /// A system thread's.
+    pub(crate) fn system() -> Self {
+        Self::enter(SYSTEM)
+    }
+
     pub(super) fn enter(process: u64) -> Self {
-        Self(CURRENT.replace(process))
+        Self { before: CURRENT.replace(process), _probes: Probes::begin() }
     }
 }
 
 impl Drop for ProcessContext {
     fn drop(&mut self) {
-        CURRENT.set(self.0);
+        CURRENT.set(self.before);
     }
 }
 
@@ -133,12 +146,26 @@ impl Process {
         kernel().sched.wait_until("the calls of a dying process", Some(DEATH_LIMIT_NS), &mut || {
             files.iter().all(|f| f.irps().iter().all(|irp| irp.process() != self.inner.number))
         });
+        self.judge_locks();
+    }
+
+    /// That no driver holds pages of the process, which ends (bug check PROCESS_HAS_LOCKED_PAGES).
+    fn judge_locks(&self) {
+        let locks = kernel().memory.programs.locks_of(self.inner.number);
+        kernel()
+            .judge
+            .check(rule::V40, locks == 0, || format!("{} died with {locks} locks on its pages", self.inner.name));
     }
 }
 
 impl Drop for Process {
     fn drop(&mut self) {
-        if !std::thread::panicking() && !lock(&self.inner.handles).is_empty() {
+        if std::thread::panicking() {
+            return;
+        }
+        if lock(&self.inner.handles).is_empty() {
+            self.judge_locks();
+        } else {
             self.kill();
         }
     }

@@ -70,6 +70,31 @@ pub fn reserve_twice(len: usize) -> io::Result<(*mut u8, *mut u8)> {
     Ok((mapped(open)?, mapped(closed)?))
 }
 
+/// Lays the shared pages at `pages` down a second time, at `at`, where this module reserved addresses: not accessible yet.
+///
+/// # Panics
+/// When the system refuses.
+pub fn alias(pages: *mut u8, len: usize, at: usize) {
+    let flags = libc::MREMAP_MAYMOVE | libc::MREMAP_FIXED;
+    let wanted: *mut libc::c_void = ptr::with_exposed_provenance_mut(at);
+    // SAFETY: an old length of 0 copies a shared mapping; only addresses that this module reserved are replaced.
+    let result = unsafe { libc::mremap(pages.cast(), 0, len, flags, wanted) };
+    let start = mapped(result).expect("an alias of shared pages");
+    protect(start, len, Protection::None);
+}
+
+/// Takes such an alias away; its addresses stay reserved.
+///
+/// # Panics
+/// When the system refuses.
+pub fn unalias(at: usize, len: usize) {
+    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE | libc::MAP_FIXED;
+    let wanted = ptr::with_exposed_provenance_mut(at);
+    // SAFETY: only what `alias` laid down there is replaced.
+    let result = unsafe { libc::mmap(wanted, len, libc::PROT_NONE, flags, -1, 0) };
+    mapped(result).expect("reserved addresses");
+}
+
 /// Changes what may be done with the pages of `start..start + len`.
 ///
 /// # Panics

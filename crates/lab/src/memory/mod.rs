@@ -8,7 +8,7 @@ mod runs;
 mod search;
 pub(crate) mod span;
 pub mod touch;
-pub(crate) mod user;
+pub mod user;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -26,6 +26,8 @@ pub struct Memory {
     pub pool: pool::Pool,
     /// What MDLs describe.
     pub mdls: mdl::Mdls,
+    /// What programs have in memory.
+    pub programs: user::Programs,
     slow: AtomicBool,
     pub(crate) counters: Counters,
 }
@@ -41,8 +43,8 @@ impl Memory {
         span::arena().to_lab(address.addr()).map(<*mut u8>::cast)
     }
 
-    /// Page-aligned addresses for `len` bytes of a user program: nothing is ever mapped there, so that a driver which
-    /// touches them faults (V41).
+    /// Page-aligned addresses for `len` bytes of a user program where nothing is mapped: a driver which touches them
+    /// faults (V41).
     pub fn user_address(&self, len: usize) -> usize {
         kernel().judge.evaluated(rule::V41);
         user::address(len)

@@ -35,6 +35,15 @@ pub enum Kind {
     Payload,
     /// A user program's buffer, as an MDL describes it.
     ReadBuffer,
+    /// A user program's buffer of which the driver gets the address.
+    Program,
+}
+
+impl Kind {
+    /// Whether slow mode watches the touches of it.
+    pub(crate) fn is_watched(self) -> bool {
+        matches!(self, Self::Payload | Self::ReadBuffer)
+    }
 }
 
 impl Kind {
@@ -94,7 +103,7 @@ impl Record {
     /// The protection that the state asks for when each access is (`watched`) or is not to trap.
     pub(crate) fn resting_protection(&self, access: Option<Access>, slow: bool) -> Protection {
         match access {
-            Some(_) if slow && self.kind != Kind::Descriptor => Protection::None,
+            Some(_) if slow && self.kind.is_watched() => Protection::None,
             Some(Access::ReadWrite) => Protection::ReadWrite,
             Some(Access::ReadOnly) => Protection::Read,
             None => Protection::None,

@@ -18,15 +18,16 @@ use crate::{
     exports,
     faults::FaultKind,
     history::Event,
+    io,
     judge::rule,
     kernel::kernel,
     memory::{
-        PAGE,
+        Access, PAGE,
         mdl::{Described, size_of_mdl},
         pool::PoolKind,
     },
     pe::Export,
-    thread::DISPATCH_LEVEL,
+    thread::{self, APC_LEVEL, DISPATCH_LEVEL},
 };
 
 pub const EXPORTS: &[Export] = exports! {
@@ -184,10 +185,9 @@ raising! {
     mm_probe_and_lock_pages => probe_and_lock;
 }
 
-/// Raises an exception where the pages are a program's: the lab's programs have none that can be touched.
 unsafe extern "win64" fn probe_and_lock(
     mdl: *mut MDL,
-    _mode: KPROCESSOR_MODE,
+    mode: KPROCESSOR_MODE,
     operation: LOCK_OPERATION,
     context: *mut exception::Context,
 ) {
@@ -198,14 +198,53 @@ unsafe extern "win64" fn probe_and_lock(
         format!("MmProbeAndLockPages of the MDL {mdl:p} with flags {:#x}", contents.MdlFlags)
     });
     let address = virtual_address(contents);
-    if kernel().memory.is_user(address) {
-        // SAFETY: what `raising!` declares passes a context on its own stack.
-        let context = unsafe { &mut *context };
-        exception::raise(exception::ACCESS_VIOLATION, &[0, address as u64], context);
-    }
     // IoReadAccess is 0; the others write.
+    let access = if operation == 0 { Access::ReadOnly } else { Access::ReadWrite };
+    // SAFETY: what `raising!` declares passes a context on its own stack.
+    let context = unsafe { &mut *context };
+    let target = if kernel().memory.is_user(address) {
+        lock_programs_pages(mdl, address, contents.ByteCount as usize, access, context)
+    } else if mode == KERNEL_MODE {
+        address
+    } else {
+        exception::raise(exception::ACCESS_VIOLATION, &[0, address as u64], context)
+    };
     contents.MdlFlags |= MDL_PAGES_LOCKED | if operation == 0 { 0 } else { MDL_WRITE_OPERATION };
-    kernel().memory.mdls.describe(mdl.addr(), Described { target: address, of_lab: false });
+    kernel().memory.mdls.describe(mdl.addr(), Described { target, of_lab: false });
+}
+
+/// Locks what a program has at an address: where the driver finds it once it is mapped. Raises where the program has
+/// nothing there, or may not do so itself.
+fn lock_programs_pages(
+    mdl: *mut MDL,
+    address: usize,
+    len: usize,
+    access: Access,
+    context: &mut exception::Context,
+) -> usize {
+    const FUNCTION: &str = "MmProbeAndLockPages of a program's pages";
+    let judge = &kernel().judge;
+    judge.check(rule::V09, thread::irql() <= APC_LEVEL, || format!("{FUNCTION} at IRQL {}", thread::irql()));
+    judge.check(rule::V41, exception::is_guarded(context), || {
+        format!("{FUNCTION} outside of any __try block, though it may raise")
+    });
+    let buffer = kernel().memory.programs.find(address).filter(|buffer| {
+        let (start, pages) = buffer.pages();
+        address + len <= start + pages && (access == Access::ReadOnly || buffer.access == Access::ReadWrite)
+    });
+    let Some(buffer) = buffer else {
+        exception::raise(
+            exception::ACCESS_VIOLATION,
+            &[u64::from(access == Access::ReadWrite), address as u64],
+            context,
+        )
+    };
+    judge.check(rule::V41, buffer.process == io::current_number(), || {
+        format!("{FUNCTION} outside of the context of that program")
+    });
+    let target = buffer.system(address).expose_provenance();
+    kernel().memory.programs.lock(mdl.addr(), buffer, access);
+    target
 }
 
 unsafe extern "efiapi" fn mm_unlock_pages(mdl: *mut MDL) {
@@ -214,6 +253,7 @@ unsafe extern "efiapi" fn mm_unlock_pages(mdl: *mut MDL) {
     let described = kernel().memory.mdls.remove(mdl.addr());
     let own_lock = contents.MdlFlags & MDL_PAGES_LOCKED != 0 && described.is_some_and(|d| !d.of_lab);
     broken(own_lock, || format!("MmUnlockPages of the MDL {mdl:p}, which the driver did not lock"));
+    kernel().memory.programs.unlock(mdl.addr());
     // Unlocking undoes the mapping too.
     contents.MdlFlags &= !(MDL_PAGES_LOCKED | MDL_MAPPED_TO_SYSTEM_VA);
     contents.MappedSystemVa = std::ptr::null_mut();

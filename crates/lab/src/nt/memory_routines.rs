@@ -7,7 +7,7 @@ use std::arch::naked_asm;
 
 use nblease_ndis::sys::SIZE_T;
 
-use super::exception;
+use super::{exception, probe};
 use crate::{
     exports,
     fault::report::How,
@@ -20,7 +20,7 @@ pub const EXPORTS: &[Export] = exports! {
     "memcmp" => memcmp,
     "memcpy" => copy,
     "memmove" => copy,
-    "memset" => memset,
+    "memset" => fill,
     "RtlCompareMemory" => rtl_compare_memory,
     "RtlCopyMemory" => copy,
     "RtlFillMemory" => rtl_fill_memory,
@@ -82,12 +82,23 @@ unsafe extern "win64" fn is_exception(to: usize, from: usize, len: usize) -> boo
 
 exception::raising! {
     copy_raising => raise_copy;
+    fill_raising => raise_fill;
 }
 
-unsafe extern "win64" fn raise_copy(to: usize, from: usize, _len: usize, context: *mut exception::Context) {
-    let (address, how) = if exception::is_exception(from) { (from, How::Read) } else { (to, How::Write) };
+/// One of the places is a program's, or null.
+unsafe extern "win64" fn raise_copy(
+    to: *mut u8,
+    from: *const u8,
+    len: usize,
+    context: *mut exception::Context,
+) -> *mut u8 {
     // SAFETY: what `raising!` declares passes a context on its own stack.
-    exception::raise_touch(address, how, unsafe { &mut *context });
+    let context = unsafe { &mut *context };
+    let source = probe::touch(from.addr(), len, How::Read, context);
+    let target = probe::touch(to.addr(), len, How::Write, context);
+    // SAFETY: the caller's promise is the same; what is a program's was found in the lab's view.
+    unsafe { memmove(target.unwrap_or(to), source.map_or(from, <*mut u8>::cast_const), len) };
+    to
 }
 
 /// Moves; source and target may overlap, as the kernel's `memcpy` allows in fact.
@@ -99,6 +110,40 @@ unsafe extern "win64" fn memmove(to: *mut u8, from: *const u8, len: SIZE_T) -> *
         // SAFETY: spans were checked; any other address faults where it is not the driver's to touch, and is reported.
         unsafe { target.address.copy_from(source.address, len) };
     }
+    to
+}
+
+/// `memset`: raises as [`copy`] does.
+#[unsafe(naked)]
+unsafe extern "win64" fn fill() {
+    naked_asm!(
+        "push rcx",
+        "push rdx",
+        "push r8",
+        "sub rsp, 32",
+        "call {raises}",
+        "add rsp, 32",
+        "pop r8",
+        "pop rdx",
+        "pop rcx",
+        "test al, al",
+        "jnz {raising}",
+        "jmp {setting}",
+        raises = sym is_fill_exception,
+        raising = sym fill_raising,
+        setting = sym memset,
+    )
+}
+
+unsafe extern "win64" fn is_fill_exception(to: usize, _value: i32, len: usize) -> bool {
+    len > 0 && exception::is_exception(to)
+}
+
+unsafe extern "win64" fn raise_fill(to: *mut u8, value: i32, len: usize, context: *mut exception::Context) -> *mut u8 {
+    // SAFETY: as in `raise_copy`.
+    let target = probe::touch(to.addr(), len, How::Write, unsafe { &mut *context });
+    // SAFETY: as in `raise_copy`.
+    unsafe { memset(target.unwrap_or(to), value, len) };
     to
 }
 

@@ -30,6 +30,7 @@ mod mutex;
 mod object;
 mod pool;
 mod printf;
+pub mod probe;
 mod registry;
 mod resource;
 mod rtl;
@@ -88,6 +89,8 @@ pub fn exports() -> Vec<&'static [Export]> {
         object::DATA_EXPORTS,
         pool::EXPORTS,
         printf::EXPORTS,
+        probe::EXPORTS,
+        probe::DATA_EXPORTS,
         registry::EXPORTS,
         resource::EXPORTS,
         rtl::EXPORTS,

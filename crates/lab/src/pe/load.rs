@@ -74,7 +74,10 @@ pub fn load_bytes(name: &str, file: &[u8], symbols: Vec<(usize, String)>) -> Res
     protect(base, size, &image.sections);
     let (base, entry) = (base.addr(), base.addr() + image.entry);
     let (functions, sections) = (image.functions, image.sections);
-    let info = DriverInfo { name: name.to_owned(), base, size, entry, sections, symbols, functions, lacking };
+    let bounds = ["MmUserProbeAddress", "MmHighestUserAddress", "MmSystemRangeStart"];
+    let probes_inline = image.imports.iter().any(|import| bounds.contains(&import.function.as_str()));
+    let name = name.to_owned();
+    let info = DriverInfo { name, base, size, entry, sections, symbols, functions, probes_inline, lacking };
     Ok(kernel().add_driver(info))
 }
 

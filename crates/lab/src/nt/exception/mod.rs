@@ -12,7 +12,7 @@ mod unwind;
 
 use std::cell::Cell;
 
-use nblease_ndis::sys::{NTSTATUS, PVOID, SIZE_T, ULONG};
+use nblease_ndis::sys::{NTSTATUS, PVOID};
 
 pub(super) use context::raising;
 pub use context::{Context, Record};
@@ -36,8 +36,6 @@ pub const EXPORTS: &[Export] = exports! {
     "ExRaiseAccessViolation" => ex_raise_access_violation,
     "ExRaiseDatatypeMisalignment" => ex_raise_datatype_misalignment,
     "ExRaiseStatus" => ex_raise_status,
-    "ProbeForRead" => probe_for_read,
-    "ProbeForWrite" => probe_for_write,
     "RtlRaiseStatus" => ex_raise_status,
 };
 
@@ -117,6 +115,52 @@ pub(super) fn raise_touch(address: usize, how: How, context: &mut Context) -> ! 
     let parameters = [u64::from(how == How::Write), address as u64];
     dispatch(&mut Record::new(ACCESS_VIOLATION, context.rip, &parameters), context);
     BadTouch::by_the_lab(address, how).report();
+}
+
+/// Whether a `__try` block with a handler is around the code whose context this is, in its function or a caller's.
+pub fn is_guarded(context: &Context) -> bool {
+    let mut context = *context;
+    for _ in 0..DEEPEST {
+        let pc = context.rip;
+        let Some(frame) = unwind::unwind(&mut context, unwind::HANDLES_EXCEPTIONS) else { return false };
+        if guards(&frame, pc) {
+            return true;
+        }
+    }
+    false
+}
+
+/// As [`is_guarded`], for the driver's last call into the lab, as far as its callers are known.
+pub fn is_call_guarded() -> bool {
+    let (site, stack, top) = thread::last_call();
+    let mut context = Context::zeroed();
+    context.rip = site as u64;
+    context.general[context::RSP] = stack as u64 + 8;
+    while context.rip != 0 && (context.general[context::RSP] as usize) < top {
+        let pc = context.rip;
+        // Where its frame is kept in a register the callers are not known: one of them may guard it.
+        let last = unwind::has_frame_register(pc);
+        match unwind::unwind(&mut context, unwind::HANDLES_EXCEPTIONS) {
+            Some(frame) if guards(&frame, pc) => return true,
+            Some(_) if last => return true,
+            Some(_) => {}
+            None => return false,
+        }
+    }
+    false
+}
+
+/// Whether a frame's scope table has a `__try` block with a handler around an address in its function.
+fn guards(frame: &unwind::Frame, pc: u64) -> bool {
+    /// No function has more; what is no scope table says so.
+    const MOST: u32 = 4096;
+    let Some((_, data)) = frame.handler else { return false };
+    let table: *const u32 = std::ptr::with_exposed_provenance(data as usize);
+    let offset = pc - frame.base;
+    // A handler that is not C's own (of security cookies) has other data, which make no scopes.
+    let count = Scope::count(table).min(MOST);
+    let all = (0..count).map(|index| Scope::read(table, index)).take_while(|scope| scope.begin < scope.end);
+    all.filter(|scope| scope.target != 0).any(|scope| (scope.begin..scope.end).contains(&offset))
 }
 
 /// Asks the handlers of the driver's frames. Returns where none takes it.
@@ -206,18 +250,26 @@ struct Scope {
     target: u64,
 }
 
+impl Scope {
+    fn word(table: *const u32, at: usize) -> u32 {
+        // SAFETY: the handler's data are the function's scope table: a count, then four words for each.
+        unsafe { table.wrapping_add(at).read_unaligned() }
+    }
+
+    fn count(table: *const u32) -> u32 {
+        Self::word(table, 0)
+    }
+
+    fn read(table: *const u32, index: u32) -> Self {
+        let word = |at: usize| u64::from(Self::word(table, 1 + 4 * index as usize + at));
+        Self { begin: word(0), end: word(1), handler: word(2), target: word(3) }
+    }
+}
+
 /// The scopes of a function from a number on, innermost first.
 fn scopes(dispatcher: &Dispatcher) -> impl Iterator<Item = (u32, Scope)> + use<> {
     let table: *const u32 = std::ptr::with_exposed_provenance(dispatcher.handler_data as usize);
-    let word = move |at: usize| {
-        // SAFETY: the handler's data are the function's scope table: a count, then four words for each.
-        u64::from(unsafe { table.wrapping_add(at).read_unaligned() })
-    };
-    let (count, first) = (word(0) as u32, dispatcher.scope_index);
-    (first..count).map(move |index| {
-        let at = 1 + 4 * index as usize;
-        (index, Scope { begin: word(at), end: word(at + 1), handler: word(at + 2), target: word(at + 3) })
-    })
+    (dispatcher.scope_index..Scope::count(table)).map(move |index| (index, Scope::read(table, index)))
 }
 
 /// The language handler of C: filters in the first pass, `__finally` blocks in the second.
@@ -281,8 +333,6 @@ raising! {
     ex_raise_status => raise_status;
     ex_raise_access_violation => raise_access_violation;
     ex_raise_datatype_misalignment => raise_misalignment;
-    probe_for_read => probe_read;
-    probe_for_write => probe_write;
 }
 
 fn context_of<'a>(context: *mut Context) -> &'a mut Context {
@@ -303,33 +353,6 @@ unsafe extern "win64" fn raise_access_violation(_first: usize, _second: usize, _
 unsafe extern "win64" fn raise_misalignment(_first: usize, _second: usize, _third: usize, context: *mut Context) {
     enter("ExRaiseDatatypeMisalignment", APC_LEVEL);
     raise(MISALIGNMENT, &[], context_of(context));
-}
-
-unsafe extern "win64" fn probe_read(address: PVOID, len: SIZE_T, alignment: ULONG, context: *mut Context) {
-    probe("ProbeForRead", address, len, alignment, context_of(context));
-}
-
-unsafe extern "win64" fn probe_write(address: PVOID, len: SIZE_T, alignment: ULONG, context: *mut Context) {
-    probe("ProbeForWrite", address, len, alignment, context_of(context));
-    if len > 0 {
-        // It touches each page, and programs of the lab have none that can be touched.
-        raise(ACCESS_VIOLATION, &[1, address.addr() as u64], context_of(context));
-    }
-}
-
-/// That the addresses are a program's, and aligned.
-fn probe(function: &'static str, address: PVOID, len: SIZE_T, alignment: ULONG, context: &mut Context) {
-    enter(function, APC_LEVEL);
-    if len == 0 {
-        return;
-    }
-    if !address.addr().is_multiple_of(alignment.max(1) as usize) {
-        raise(MISALIGNMENT, &[], context);
-    }
-    let memory = &kernel().memory;
-    if !memory.is_user(address.addr()) || !memory.is_user(address.addr().saturating_add(len - 1)) {
-        raise(ACCESS_VIOLATION, &[0, address.addr() as u64], context);
-    }
 }
 
 /// Whether a fault at an address is an exception, rather than a rule broken.

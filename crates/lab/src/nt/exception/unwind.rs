@@ -123,7 +123,7 @@ pub fn callers(site: usize, stack: usize, top: usize) -> Vec<usize> {
 }
 
 /// Whether the function at an address keeps its frame in a register, which is not known.
-fn has_frame_register(pc: u64) -> bool {
+pub fn has_frame_register(pc: u64) -> bool {
     let info = kernel().driver_at(pc as usize).and_then(|id| kernel().driver(id));
     let function = info.as_ref().and_then(|info| lookup(info, pc as usize as u64));
     let (Some(info), Some(function)) = (info, function) else { return false };
