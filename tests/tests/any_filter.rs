@@ -98,6 +98,11 @@ fn what_filters_import_of_the_kernel_is_there() {
 }
 
 #[test]
+fn the_kernels_library_is_there() {
+    checks_hold("library", 9);
+}
+
+#[test]
 fn a_device_by_ndis_and_its_services_are_there() {
     checks_hold("ndis_device", 5);
 }

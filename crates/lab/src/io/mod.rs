@@ -27,7 +27,7 @@ pub use device::{Buffering, Device, DeviceConfig, Target};
 pub use file::File;
 pub use irp::{Completion, Irp, Major};
 pub use process::{Handle, Pending, Process};
-pub(crate) use process::{ProcessContext, current_number, current_process, process_id};
+pub(crate) use process::{ProcessContext, current_number, current_process, process_id, process_number};
 pub use security::Security;
 pub use status::NtStatus;
 

@@ -39,6 +39,11 @@ pub(crate) fn process_id(number: u64) -> usize {
     number as usize * 4
 }
 
+/// The number of the process of an ID.
+pub(crate) fn process_number(id: usize) -> u64 {
+    (id / 4) as u64
+}
+
 /// The context of a process: this thread runs in it until it is dropped, as for a system call.
 pub(crate) struct ProcessContext {
     before: u64,
@@ -51,7 +56,7 @@ impl ProcessContext {
         Self::enter(SYSTEM)
     }
 
-    pub(super) fn enter(process: u64) -> Self {
+    pub(crate) fn enter(process: u64) -> Self {
         Self { before: CURRENT.replace(process), _probes: Probes::begin() }
     }
 }

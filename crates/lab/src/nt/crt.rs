@@ -67,12 +67,12 @@ trait Letter: Unit + Into<i32> {
 impl Letter for u8 {}
 impl Letter for u16 {}
 
-fn read<T: Copy>(at: *const T) -> T {
+pub(super) fn read<T: Copy>(at: *const T) -> T {
     // SAFETY: the driver says that text lies there; what is none faults and is reported.
     unsafe { at.read_unaligned() }
 }
 
-fn write<T: Unit>(at: *mut T, value: T) {
+pub(super) fn write<T: Unit>(at: *mut T, value: T) {
     // SAFETY: the driver says that there is room; where there is not, this faults and is reported.
     unsafe { at.write_unaligned(value) };
 }
@@ -85,7 +85,7 @@ fn length<T: Unit>(text: *const T, most: usize) -> usize {
 fn compare<T: Letter>(first: *const T, second: *const T, most: usize, fold: bool) -> i32 {
     for at in 0..most {
         let (a, b) = (read(first.wrapping_add(at)), read(second.wrapping_add(at)));
-        let difference = if fold { a.lower() - b.lower() } else { a.into() - b.into() };
+        let difference = if fold { a.lower() - b.lower() } else { Into::<i32>::into(a) - Into::<i32>::into(b) };
         if difference != 0 {
             return difference.signum();
         }

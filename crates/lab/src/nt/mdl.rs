@@ -271,6 +271,23 @@ unsafe extern "efiapi" fn mm_map_locked_pages_specify_cache(
     if mode != KERNEL_MODE {
         kernel().judge.bug_check("mapping into a program's address space is not in the lab");
     }
+    kernel().judge.check(rule::V37, priority & NO_EXECUTE != 0, || {
+        format!("executable mapping of the MDL {mdl:p}: the priority lacks MdlMappingNoExecute")
+    });
+    if kernel().faults.should_fail(FaultKind::Map) {
+        return std::ptr::null_mut();
+    }
+    map_locked(mdl)
+}
+
+/// Bytes of the pages that an MDL touches.
+pub(super) fn page_bytes(mdl: *mut MDL) -> usize {
+    let contents = mdl_of(mdl);
+    (contents.ByteOffset as usize + contents.ByteCount as usize).next_multiple_of(PAGE)
+}
+
+/// Maps what an MDL describes (V40): where it is then.
+pub(super) fn map_locked(mdl: *mut MDL) -> PVOID {
     let contents = mdl_of(mdl);
     let flags = contents.MdlFlags;
     broken(flags & (MDL_PAGES_LOCKED | MDL_PARTIAL) != 0, || {
@@ -279,12 +296,6 @@ unsafe extern "efiapi" fn mm_map_locked_pages_specify_cache(
     broken(flags & (MDL_MAPPED_TO_SYSTEM_VA | MDL_SOURCE_IS_NONPAGED_POOL) == 0, || {
         format!("mapping of the MDL {mdl:p}, which is mapped")
     });
-    kernel().judge.check(rule::V37, priority & NO_EXECUTE != 0, || {
-        format!("executable mapping of the MDL {mdl:p}: the priority lacks MdlMappingNoExecute")
-    });
-    if kernel().faults.should_fail(FaultKind::Map) {
-        return std::ptr::null_mut();
-    }
     let described = kernel().memory.mdls.find(mdl.addr());
     broken(described.is_some(), || format!("mapping of the MDL {mdl:p}, which describes no pages"));
     let Some(described) = described else { return std::ptr::null_mut() };
@@ -299,6 +310,12 @@ unsafe extern "efiapi" fn mm_unmap_locked_pages(address: PVOID, mdl: *mut MDL) {
     let contents = mdl_of(mdl);
     let mapped = contents.MdlFlags & MDL_MAPPED_TO_SYSTEM_VA != 0 && contents.MappedSystemVa == address;
     broken(mapped, || format!("MmUnmapLockedPages of {address:p}, where the MDL {mdl:p} is not mapped"));
+    unmap(mdl);
+}
+
+/// The MDL is not mapped any more.
+pub(super) fn unmap(mdl: *mut MDL) {
+    let contents = mdl_of(mdl);
     contents.MdlFlags &= !(MDL_MAPPED_TO_SYSTEM_VA | MDL_PARTIAL_HAS_BEEN_MAPPED);
     contents.MappedSystemVa = std::ptr::null_mut();
 }

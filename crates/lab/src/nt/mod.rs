@@ -11,6 +11,10 @@ use crate::{
     thread,
 };
 
+mod address;
+mod attach;
+mod bitmap;
+mod callback;
 pub(crate) mod cancel;
 mod crt;
 mod debug;
@@ -20,6 +24,7 @@ pub mod driver;
 mod event;
 pub(crate) mod exception;
 mod format;
+mod generic_table;
 mod irql;
 mod list;
 mod lookaside;
@@ -27,11 +32,14 @@ mod machine;
 mod mdl;
 mod memory_routines;
 mod mutex;
+mod number;
 mod object;
 mod pool;
 mod printf;
 pub mod probe;
+mod registration;
 mod registry;
+mod reserved_mapping;
 mod resource;
 mod rtl;
 mod rundown;
@@ -42,6 +50,7 @@ mod system_thread;
 #[cfg(test)]
 mod tests;
 mod time;
+mod time_fields;
 mod timer;
 mod trace;
 pub(crate) mod version;
@@ -64,11 +73,19 @@ pub struct Objects {
     providers: trace::Providers,
     system_threads: system_thread::SystemThreads,
     cancel_lock: cancel::CancelLock,
+    callbacks: callback::Callbacks,
+    generic_tables: generic_table::Tables,
+    registrations: registration::Registrations,
+    mapping_ranges: reserved_mapping::Ranges,
 }
 
 /// The lists of functions, one for each file.
 pub fn exports() -> Vec<&'static [Export]> {
     vec![
+        address::EXPORTS,
+        attach::EXPORTS,
+        bitmap::EXPORTS,
+        callback::EXPORTS,
         cancel::EXPORTS,
         crt::EXPORTS,
         debug::EXPORTS,
@@ -76,6 +93,7 @@ pub fn exports() -> Vec<&'static [Export]> {
         dpc::EXPORTS,
         event::EXPORTS,
         exception::EXPORTS,
+        generic_table::EXPORTS,
         irql::EXPORTS,
         list::EXPORTS,
         lookaside::EXPORTS,
@@ -85,13 +103,16 @@ pub fn exports() -> Vec<&'static [Export]> {
         memory_routines::EXPORTS,
         memory_routines::DIRECT_EXPORTS,
         mutex::EXPORTS,
+        number::EXPORTS,
         object::EXPORTS,
         object::DATA_EXPORTS,
         pool::EXPORTS,
         printf::EXPORTS,
         probe::EXPORTS,
         probe::DATA_EXPORTS,
+        registration::EXPORTS,
         registry::EXPORTS,
+        reserved_mapping::EXPORTS,
         resource::EXPORTS,
         rtl::EXPORTS,
         rundown::EXPORTS,
@@ -100,6 +121,7 @@ pub fn exports() -> Vec<&'static [Export]> {
         system::EXPORTS,
         system_thread::EXPORTS,
         time::EXPORTS,
+        time_fields::EXPORTS,
         timer::EXPORTS,
         trace::EXPORTS,
         wait::EXPORTS,
@@ -118,8 +140,15 @@ fn check_idle(driver: DriverId) {
         format!("{} was unloaded with {running} of its threads running", kernel().driver_name(driver))
     });
     let nt = &kernel().nt;
-    let open =
-        [nt.handles.of(driver), nt.resources.of(driver), nt.lookasides.of(driver), nt.providers.of(driver)].concat();
+    let open = [
+        nt.handles.of(driver),
+        nt.resources.of(driver),
+        nt.lookasides.of(driver),
+        nt.providers.of(driver),
+        nt.callbacks.of(driver),
+        nt.registrations.of(driver),
+    ]
+    .concat();
     kernel().judge.check(rule::V06, open.is_empty(), || {
         format!("{} was unloaded and left open: {}", kernel().driver_name(driver), open.join("; "))
     });

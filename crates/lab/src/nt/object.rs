@@ -107,7 +107,7 @@ impl Handles {
         lock(&self.state).open.get(&handle.addr()).map(|open| open.object.clone())
     }
 
-    fn reference(&self, object: usize) -> usize {
+    pub(super) fn reference(&self, object: usize) -> usize {
         let mut state = lock(&self.state);
         let entry = state.references.entry(object).or_insert((0, thread::current_driver()));
         entry.0 += 1;

@@ -127,7 +127,7 @@ unsafe extern "win64" fn v_dbg_print_ex_with_prefix(
 }
 
 /// A unit of text in memory: a byte, or 16 bits.
-pub(super) trait Unit: Copy + Default + PartialEq {
+pub(super) trait Unit: Copy + Default + PartialEq + From<u8> + Into<u32> {
     /// From 16 bits; what does not fit is a question mark.
     fn of(unit: u16) -> Self;
 }

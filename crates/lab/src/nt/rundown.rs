@@ -5,11 +5,12 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use nblease_ndis::sys::{BOOLEAN, EX_RUNDOWN_REF, ULONG};
+use nblease_ndis::sys::{BOOLEAN, EX_RUNDOWN_REF, PVOID, ULONG};
 
-use super::enter;
+use super::{enter, pool};
 use crate::{
     exports,
+    faults::FaultKind,
     judge::rule,
     kernel::kernel,
     pe::Export,
@@ -17,6 +18,17 @@ use crate::{
 };
 
 pub const EXPORTS: &[Export] = exports! {
+    "ExAcquireRundownProtectionCacheAware" => ex_acquire_rundown_protection,
+    "ExAcquireRundownProtectionCacheAwareEx" => ex_acquire_rundown_protection_ex,
+    "ExAllocateCacheAwareRundownProtection" => ex_allocate_cache_aware_rundown_protection,
+    "ExFreeCacheAwareRundownProtection" => ex_free_cache_aware_rundown_protection,
+    "ExInitializeRundownProtectionCacheAware" => ex_initialize_rundown_protection_cache_aware,
+    "ExReInitializeRundownProtectionCacheAware" => ex_re_initialize_rundown_protection,
+    "ExReleaseRundownProtectionCacheAware" => ex_release_rundown_protection,
+    "ExReleaseRundownProtectionCacheAwareEx" => ex_release_rundown_protection_ex,
+    "ExRundownCompletedCacheAware" => ex_rundown_completed,
+    "ExSizeOfRundownProtectionCacheAware" => ex_size_of_rundown_protection_cache_aware,
+    "ExWaitForRundownProtectionReleaseCacheAware" => ex_wait_for_rundown_protection_release,
     ExAcquireRundownProtection => ex_acquire_rundown_protection,
     ExAcquireRundownProtectionEx => ex_acquire_rundown_protection_ex,
     ExInitializeRundownProtection => ex_initialize_rundown_protection,
@@ -27,6 +39,10 @@ pub const EXPORTS: &[Export] = exports! {
     "ExReInitializeRundownProtection" => ex_re_initialize_rundown_protection,
 };
 
+/// The tag by which a cache-aware reference that was not freed shows at unload.
+const TAG: [u8; 4] = *b"ExRu";
+/// Bytes of a cache-aware reference, which is opaque: one word for each processor on Windows, one word in the lab.
+const CACHE_AWARE: usize = 64;
 const RUNDOWN: usize = 1;
 const REFERENCE: usize = 2;
 
@@ -40,6 +56,31 @@ unsafe fn word<'a>(reference: *mut EX_RUNDOWN_REF) -> &'a AtomicUsize {
 unsafe extern "efiapi" fn ex_initialize_rundown_protection(reference: *mut EX_RUNDOWN_REF) {
     enter("ExInitializeRundownProtection", APC_LEVEL);
     // SAFETY: the DDI demands storage for the reference.
+    unsafe { word(reference) }.store(0, Ordering::SeqCst);
+}
+
+unsafe extern "win64" fn ex_allocate_cache_aware_rundown_protection(_pool: i32, _tag: ULONG) -> PVOID {
+    enter("ExAllocateCacheAwareRundownProtection", APC_LEVEL);
+    if kernel().faults.should_fail(FaultKind::Object) {
+        return std::ptr::null_mut();
+    }
+    // Zeros are a reference that is not run down.
+    pool::allocate_object(TAG, CACHE_AWARE)
+}
+
+unsafe extern "win64" fn ex_free_cache_aware_rundown_protection(reference: PVOID) {
+    enter("ExFreeCacheAwareRundownProtection", APC_LEVEL);
+    pool::free_object(TAG, reference);
+}
+
+unsafe extern "win64" fn ex_size_of_rundown_protection_cache_aware() -> usize {
+    enter("ExSizeOfRundownProtectionCacheAware", APC_LEVEL);
+    CACHE_AWARE
+}
+
+unsafe extern "win64" fn ex_initialize_rundown_protection_cache_aware(reference: *mut EX_RUNDOWN_REF, _size: usize) {
+    enter("ExInitializeRundownProtectionCacheAware", APC_LEVEL);
+    // SAFETY: the DDI demands storage of the size that was asked for.
     unsafe { word(reference) }.store(0, Ordering::SeqCst);
 }
 

@@ -6,7 +6,7 @@ use std::{
     sync::Mutex,
 };
 
-use nblease_ndis::sys::{DEVICE_OBJECT, PIO_WORKITEM_ROUTINE, PIO_WORKITEM_ROUTINE_EX, PVOID, WORK_QUEUE_TYPE};
+use nblease_ndis::sys::{DEVICE_OBJECT, PIO_WORKITEM_ROUTINE, PIO_WORKITEM_ROUTINE_EX, PVOID, ULONG, WORK_QUEUE_TYPE};
 
 use super::{dpc::owner, enter, pool};
 use crate::{
@@ -20,10 +20,14 @@ use crate::{
 };
 
 pub const EXPORTS: &[Export] = exports! {
+    "ExQueueWorkItem" => ex_queue_work_item,
     IoAllocateWorkItem => io_allocate_work_item,
     IoFreeWorkItem => io_free_work_item,
+    "IoInitializeWorkItem" => io_initialize_work_item,
     "IoQueueWorkItem" => io_queue_work_item,
     IoQueueWorkItemEx => io_queue_work_item_ex,
+    "IoSizeofWorkItem" => io_sizeof_work_item,
+    "IoUninitializeWorkItem" => io_uninitialize_work_item,
 };
 
 /// The tag by which a work item that was not freed shows at unload.
@@ -63,12 +67,58 @@ unsafe extern "efiapi" fn io_allocate_work_item(device: *mut DEVICE_OBJECT) -> P
 
 unsafe extern "efiapi" fn io_free_work_item(item: PVOID) {
     enter("IoFreeWorkItem", DISPATCH_LEVEL);
+    forget("IoFreeWorkItem", item);
+    pool::free_object(TAG, item);
+}
+
+fn forget(function: &'static str, item: PVOID) {
     let freed = lock(&kernel().nt.work_items.items).remove(&item.addr());
     kernel().judge.check(rule::V36, freed.as_ref().is_some_and(|item| !item.queued), || match freed {
-        Some(_) => "IoFreeWorkItem of a queued work item".to_owned(),
-        None => format!("IoFreeWorkItem of what is no work item: {}", kernel().memory.describe(item.addr())),
+        Some(_) => format!("{function} of a queued work item"),
+        None => format!("{function} of what is no work item: {}", kernel().memory.describe(item.addr())),
     });
-    pool::free_object(TAG, item);
+}
+
+unsafe extern "win64" fn io_sizeof_work_item() -> ULONG {
+    enter("IoSizeofWorkItem", DISPATCH_LEVEL);
+    SIZE as ULONG
+}
+
+unsafe extern "win64" fn io_initialize_work_item(object: PVOID, item: PVOID) {
+    enter("IoInitializeWorkItem", DISPATCH_LEVEL);
+    let entry = Item { device: object.expose_provenance(), queued: false };
+    let before = lock(&kernel().nt.work_items.items).insert(item.addr(), entry);
+    kernel().judge.check(rule::V36, before.is_none_or(|item| !item.queued), || {
+        "IoInitializeWorkItem of a queued work item".to_owned()
+    });
+}
+
+unsafe extern "win64" fn io_uninitialize_work_item(item: PVOID) {
+    enter("IoUninitializeWorkItem", DISPATCH_LEVEL);
+    forget("IoUninitializeWorkItem", item);
+}
+
+/// `WORK_QUEUE_ITEM`, which `ExInitializeWorkItem` fills inline.
+#[repr(C)]
+struct QueueItem {
+    list: [usize; 2],
+    routine: Option<unsafe extern "win64" fn(PVOID)>,
+    parameter: PVOID,
+}
+
+/// What is queued so has nothing that keeps its driver loaded.
+unsafe extern "win64" fn ex_queue_work_item(item: *const QueueItem, _queue: WORK_QUEUE_TYPE) {
+    enter("ExQueueWorkItem", DISPATCH_LEVEL);
+    // SAFETY: the DDI demands an initialized item.
+    let QueueItem { routine, parameter, .. } = unsafe { item.read() };
+    let Some(routine) = routine else { kernel().judge.bug_check("ExQueueWorkItem of an item without a routine") };
+    let parameter = parameter.expose_provenance();
+    kernel().sched.queue_work(Box::new(move || {
+        thread::call_driver(owner(routine as usize), "WorkerRoutine", PASSIVE_LEVEL, || {
+            // SAFETY: the driver's own routine, with the parameter that it asked for.
+            unsafe { routine(std::ptr::with_exposed_provenance_mut(parameter)) };
+        });
+    }));
 }
 
 unsafe extern "win64" fn io_queue_work_item(
