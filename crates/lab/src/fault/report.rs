@@ -68,8 +68,13 @@ impl BadTouch {
             call_stack::faulted(instruction, stack_pointer);
         }
         let (verdict, history) = self.judge();
-        let what =
-            format!("{} of {}{}, {}", self.how.verb(), kernel().memory.describe(self.address), self.why, self.by_whom());
+        let what = format!(
+            "{} of {}{}, {}",
+            self.how.verb(),
+            kernel().memory.describe(self.address),
+            self.why,
+            self.by_whom()
+        );
         match verdict {
             Some(rule) => judge.fatal(rule, what, history),
             None => judge.bug_check(what),

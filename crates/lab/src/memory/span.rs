@@ -44,15 +44,14 @@ impl Kind {
     pub(crate) fn is_watched(self) -> bool {
         matches!(self, Self::Payload | Self::ReadBuffer)
     }
-}
 
-impl Kind {
     /// In a report's words.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Descriptor => "structures",
             Self::Payload => "payload",
             Self::ReadBuffer => "a request's buffer",
+            Self::Program => "a program's buffer",
         }
     }
 }
