@@ -158,10 +158,10 @@ impl Handed<'_> {
                 )
             });
         }
-        if packet.large_send != 0 {
+        // What was refused was not cut into segments: there is nothing to say of it.
+        if packet.large_send != 0 && status == NDIS_STATUS_SUCCESS {
             let word = packet.oob().get(TcpLargeSendNetBufferListInfo);
-            let payload = (status == NDIS_STATUS_SUCCESS).then(|| payload_of(packet)).flatten();
-            packet.check(rule::V19, large_send_is_completed(packet.large_send, word, payload), || {
+            packet.check(rule::V19, large_send_is_completed(packet.large_send, word, payload_of(packet)), || {
                 format!(
                     "{function} by {} of a large send whose TcpLargeSendNetBufferListInfo was {:#x} and is {word:#x}: \
                      it has to say what was done (LSOv2: Reserved 0; LSOv1: TcpPayload)",

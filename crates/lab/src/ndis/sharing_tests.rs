@@ -291,18 +291,19 @@ fn v20_a_cancelled_send_is_completed_as_aborted() {
 #[test]
 fn v19_a_large_send_says_what_was_sent() {
     type Completion = fn(usize) -> usize;
-    static WORD: Mutex<Option<Completion>> = Mutex::new(None);
+    /// Status and OOB that the filter completes a send with.
+    static WITH: Mutex<Option<(NDIS_STATUS, Completion)>> = Mutex::new(None);
     let _one = one_at_a_time();
-    let completed = |word: Completion| {
-        *lock(&WORD) = Some(word);
+    let completed_with = |status, payload: usize, word: Completion| {
+        *lock(&WITH) = Some((status, word));
         let script = Script {
             send: |handle, list, _, _| {
                 let nbl = raw::Nbl::at(list).expect("an NBL");
                 let mut oob = Oob(nbl.info().map(<*mut _>::addr));
-                let word = lock(&WORD).expect("a completion");
+                let (status, word) = lock(&WITH).expect("a completion");
                 oob.set(TcpLargeSendNetBufferListInfo, word(oob.get(TcpLargeSendNetBufferListInfo)));
                 nbl.set_info(oob.0.map(std::ptr::without_provenance_mut::<_>));
-                nbl.set_status(NDIS_STATUS_SUCCESS);
+                nbl.set_status(status);
                 pass_send_complete(handle, list, 0);
             },
             ..Script::default()
@@ -312,7 +313,7 @@ fn v19_a_large_send_says_what_was_sent() {
             let mut bytes = vec![2; 12];
             bytes.extend_from_slice(&[8, 0, 0x45, 0, 0, 0, 0, 1, 0, 0, 64, 6, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2]);
             bytes.extend_from_slice(&[0, 80, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x50, 0x10, 0, 0, 0, 0, 0, 0]);
-            bytes.resize(54 + 4000, 9);
+            bytes.resize(54 + payload, 9);
             let mut send = SendNbl::new([Frame::new(bytes)]);
             send.oob.set(TcpLargeSendNetBufferListInfo, request);
             assert!(adapter.send(&[send], 0));
@@ -320,10 +321,12 @@ fn v19_a_large_send_says_what_was_sent() {
         filter.unload();
         broken()
     };
+    let completed = |word: Completion| completed_with(NDIS_STATUS_SUCCESS, 4000, word);
     assert_eq!(completed(|word| if word >> 30 == 0 { 4000 } else { 1 << 30 }), Vec::<String>::new());
     assert_eq!(completed(|word| if word >> 30 == 0 { 3999 } else { 1 << 30 }), ["V19"]);
     assert_eq!(completed(|word| if word >> 30 == 0 { 4000 } else { 0 }), ["V19"], "the type stays");
     assert_eq!(completed(|word| word), ["V19", "V19"]);
+    assert_eq!(completed_with(NDIS_STATUS_RESOURCES, 1000, |word| word), Vec::<String>::new(), "refused, not cut");
 }
 
 #[test]
