@@ -28,6 +28,7 @@ pub mod lab;
 pub mod lock_order;
 pub mod memory;
 pub mod ndis;
+mod netio;
 pub mod nt;
 pub mod pe;
 mod processor;

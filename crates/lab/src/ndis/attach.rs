@@ -54,7 +54,7 @@ pub fn attach_parameters(adapter: &Adapter, module: &Module) -> (Lent, *mut NDIS
     );
     p.IfIndex = module.if_index;
     p.NetLuid.Value = module.luid;
-    p.FilterModuleGuidName = lent.put_string(&guid(module.luid));
+    p.FilterModuleGuidName = lent.put_string(&module.instance_name());
     p.BaseMiniportIfIndex = adapter.if_index;
     p.BaseMiniportInstanceName = lent.put_string(&config.name);
     p.BaseMiniportName = lent.put_string(&format!(r"\DEVICE\{}", guid(adapter.luid)));
@@ -79,7 +79,7 @@ pub fn attach_parameters(adapter: &Adapter, module: &Module) -> (Lent, *mut NDIS
 }
 
 /// A GUID in braces that a NetLuid stands for.
-fn guid(luid: u64) -> String {
+pub fn guid(luid: u64) -> String {
     format!("{{4D36E972-E325-11CE-BFC1-{:012X}}}", luid >> 16)
 }
 

@@ -75,6 +75,10 @@ pub struct FilterDriver {
     pub handle: usize,
     /// `FilterDriverContext`, for FilterAttach.
     pub context: usize,
+    /// `FriendlyName`, and `UniqueName`: the filter's GUID in braces.
+    pub friendly_name: String,
+    /// See `friendly_name`.
+    pub unique_name: String,
     /// A copy of what it registered.
     pub characteristics: NDIS_FILTER_DRIVER_CHARACTERISTICS,
     registered: AtomicBool,
@@ -124,6 +128,8 @@ pub(super) unsafe extern "efiapi" fn ndis_f_register_filter_driver(
         id,
         handle: kernel().ndis.new_handle(),
         context: context.expose_provenance(),
+        friendly_name: text(characteristics.FriendlyName),
+        unique_name: text(characteristics.UniqueName),
         characteristics,
         registered: AtomicBool::new(true),
     });

@@ -15,11 +15,12 @@
 //! | `delivery`, `offload`, `headers`, `checksum` | what TCP/IP makes of a receive, and a card of a send |
 //! | `loopback` | sends that NDIS indicates as receives |
 //! | `frame`, `build`, `raw` | frames, NBLs made of them, NBLs read |
-//! | `pool`, `data`, `context` | what drivers do to NBLs and NBs |
+//! | `pool`, `derived`, `data`, `context` | what drivers do to NBLs and NBs |
 //! | `oid`, `answers`, `status`, `pnp` | requests and what the miniport answers, indications, events |
 //! | `power` | suspend and resume, on three paths |
-//! | `timer`, `rwlock`, `services`, `objects` | timers, locks, work items, events, memory; what a driver has of them |
-//! | `device`, `config`, `system` | devices of filters, their parameters, what NDIS says of the machine |
+//! | `timer`, `rwlock`, `read_write_lock`, `services`, `objects` | timers, locks, work items, memory; what a driver has of them |
+//! | `device`, `config` | devices of filters, their parameters |
+//! | `system`, `topology`, `interfaces`, `enumerate` | what NDIS says of the machine, of interfaces, of filters in a stack |
 
 pub mod adapter;
 mod answers;
@@ -33,17 +34,20 @@ mod context;
 mod control;
 mod data;
 mod delivery;
+mod derived;
 mod device;
 pub mod driver;
 #[cfg(test)]
 mod edge_tests;
 mod entries;
+mod enumerate;
 pub mod frame;
 #[cfg(test)]
 mod function_tests;
 mod handed;
 pub mod headers;
 mod holds;
+pub(crate) mod interfaces;
 mod ledger;
 mod lent;
 mod loopback;
@@ -61,7 +65,8 @@ mod power;
 #[cfg(test)]
 mod power_tests;
 mod protocol;
-mod raw;
+pub(crate) mod raw;
+mod read_write_lock;
 mod receive;
 mod rwlock;
 mod send;
@@ -77,6 +82,7 @@ mod testing;
 #[cfg(test)]
 mod tests;
 mod timer;
+mod topology;
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -87,6 +93,8 @@ use std::{
 };
 
 use nblease_ndis::sys::{NDIS_HANDLE, NDIS_OBJECT_HEADER};
+
+pub(crate) use attach::guid as interface_guid;
 
 pub use adapter::{Adapter, AdapterConfig, Event, FrameCounts};
 pub use delivery::Fate;
@@ -127,14 +135,19 @@ pub fn exports() -> Vec<&'static [Export]> {
         status::EXPORTS,
         pnp::EXPORTS,
         pool::EXPORTS,
+        derived::EXPORTS,
         data::EXPORTS,
         config::EXPORTS,
         context::EXPORTS,
         device::EXPORTS,
         timer::EXPORTS,
         rwlock::EXPORTS,
+        read_write_lock::EXPORTS,
         services::EXPORTS,
         system::EXPORTS,
+        topology::EXPORTS,
+        enumerate::EXPORTS,
+        interfaces::EXPORTS,
     ]
 }
 
@@ -151,6 +164,8 @@ pub struct Ndis {
     pub(crate) ledger: Ledger,
     pub(crate) objects: Objects,
     pub(crate) flights: oid::Flights,
+    pub(crate) interfaces: interfaces::Interfaces,
+    pub(crate) read_write_locks: read_write_lock::Locks,
 }
 
 impl Default for Ndis {
@@ -167,6 +182,8 @@ impl Default for Ndis {
             ledger: Ledger::default(),
             objects: Objects::default(),
             flights: oid::Flights::default(),
+            interfaces: interfaces::Interfaces::default(),
+            read_write_locks: read_write_lock::Locks::default(),
         }
     }
 }

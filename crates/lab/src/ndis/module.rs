@@ -17,6 +17,7 @@ use nblease_ndis::sys::{
     NDIS_FILTER_DRIVER_CHARACTERISTICS, NDIS_HANDLE, NDIS_STATUS,
 };
 
+<<<<<<< HEAD
 use super::{adapter::Adapter, driver::FilterDriver, oid::Waiting};
 use crate::{history::Event, judge::rule, kernel::kernel, sync::lock, thread};
 
@@ -33,6 +34,10 @@ const MANY: [&str; 7] = [
     "FilterOidRequestComplete",
     "FilterStatus",
 ];
+=======
+use super::{adapter::Adapter, attach, driver::FilterDriver, oid::Waiting};
+use crate::{judge::rule, kernel::kernel, sync::lock, thread};
+>>>>>>> ba4cb06 (Lab: derived NBLs, interfaces and NETIO, the stack's filters, processors, the old read-write lock)
 
 /// State of a filter module.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -231,6 +236,16 @@ impl Module {
     /// Whether NdisFSetAttributes was called.
     pub(super) fn has_context(&self) -> bool {
         self.attributes_set.load(Ordering::SeqCst)
+    }
+
+    /// `FriendlyName` of the driver.
+    pub fn friendly_name(&self) -> &str {
+        &self.driver.friendly_name
+    }
+
+    /// How NDIS names the instance: the adapter's GUID, the filter's, and a number.
+    pub fn instance_name(&self) -> String {
+        format!("{}-{}-0000", attach::guid(self.adapter.luid), self.driver.unique_name)
     }
 
     /// How reports name it: `nblease.sys on Ethernet`.

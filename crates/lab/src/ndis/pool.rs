@@ -1,8 +1,8 @@
-//! NBLs and NBs of the drivers' own: pools, allocation, clones.
+//! NBLs and NBs of the drivers' own: pools and allocation.
 //!
 //! Each NBL, NB and MDL allocated here lies in a span of its own, so that a touch after its freeing or its hand-off
 //! faults. After `NdisAllocateNetBufferListPool`, `NET_BUFFER_LIST_POOL_PARAMETERS`, `NdisAllocateNetBufferList`,
-//! `NdisAllocateNetBufferAndNetBufferList`, `NdisAllocateCloneNetBufferList`. IRQL: up to DISPATCH_LEVEL.
+//! `NdisAllocateNetBufferAndNetBufferList`. IRQL: up to DISPATCH_LEVEL.
 
 use std::sync::{
     Arc,
@@ -20,7 +20,7 @@ use super::{
     LAB,
     build::{set_context, set_data},
     check_header,
-    raw::{self, Mdl, Nb, Nbl},
+    raw::{self, Nb, Nbl},
 };
 use crate::{
     faults::FaultKind,
@@ -46,27 +46,24 @@ pub const EXPORTS: &[Export] = crate::exports! {
     NdisAllocateNetBuffer => allocate_nb,
     NdisAllocateNetBufferMdlAndData => allocate_nb_mdl_and_data,
     NdisFreeNetBuffer => free_nb,
-    NdisAllocateCloneNetBufferList => allocate_clone,
-    NdisFreeCloneNetBufferList => free_clone,
     NdisGetPoolFromNetBufferList => pool_of_nbl,
     NdisGetPoolFromNetBuffer => pool_of_nb,
     NdisGetNetBufferListProtocolId => protocol_id,
 };
 
 /// `MEMORY_ALLOCATION_ALIGNMENT`.
-const ALIGNMENT: usize = 16;
-/// `NDIS_CLONE_FLAGS_USE_ORIGINAL_MDLS`.
-const USE_ORIGINAL_MDLS: u32 = 2;
+pub(super) const ALIGNMENT: usize = 16;
 
 /// A pool of NBLs or of NBs.
-struct Pool {
+pub(super) struct Pool {
     /// For NBLs: whether each comes with an NB.
-    with_nb: bool,
+    pub(super) with_nb: bool,
     context_size: usize,
-    data_size: usize,
+    /// Bytes of data that each NB comes with.
+    pub(super) data_size: usize,
     protocol_id: u8,
     /// NBLs or NBs that are allocated from it.
-    out: AtomicUsize,
+    pub(super) out: AtomicUsize,
 }
 
 /// A structure of its own that a driver allocated here.
@@ -85,11 +82,11 @@ impl Drop for Piece {
     }
 }
 
-fn enter(function: &'static str) {
+pub(super) fn enter(function: &'static str) {
     thread::enter(function, DISPATCH_LEVEL, rule::V09);
 }
 
-fn fails() -> bool {
+pub(super) fn fails() -> bool {
     kernel().faults.should_fail(FaultKind::NetBuffer)
 }
 
@@ -147,18 +144,20 @@ fn free_pool(function: &'static str, handle: NDIS_HANDLE) {
 }
 
 /// Hands out the parts of a span one after the other, by the driver's addresses.
-struct Parts {
-    span: Span,
+pub(super) struct Parts {
+    /// Where they lie.
+    pub(super) span: Span,
     used: usize,
 }
 
 impl Parts {
-    fn new(bytes: usize) -> Self {
+    pub(super) fn new(bytes: usize) -> Self {
         let span = kernel().memory.alloc(Kind::Descriptor, bytes);
         Self { span, used: 0 }
     }
 
-    fn take<T>(&mut self, bytes: usize) -> *mut T {
+    /// The next part, aligned for anything.
+    pub(super) fn take<T>(&mut self, bytes: usize) -> *mut T {
         let at = self.used.next_multiple_of(ALIGNMENT);
         self.used = at + bytes;
         self.span.driver().wrapping_add(at).cast()
@@ -166,12 +165,12 @@ impl Parts {
 }
 
 /// Bytes that hold a data buffer and the MDL for it.
-fn mdl_and_data_size(data: usize) -> usize {
+pub(super) fn mdl_and_data_size(data: usize) -> usize {
     if data == 0 { 0 } else { size_of_mdl(crate::memory::PAGE - 1, data) + data + 2 * ALIGNMENT }
 }
 
 /// A data buffer and an MDL for it.
-fn mdl_and_data(parts: &mut Parts, data: usize) -> *mut MDL {
+pub(super) fn mdl_and_data(parts: &mut Parts, data: usize) -> *mut MDL {
     if data == 0 {
         return std::ptr::null_mut();
     }
@@ -298,7 +297,7 @@ pub(super) unsafe extern "efiapi" fn free_nbl(nbl: *mut NET_BUFFER_LIST) {
     free_allocated("NdisFreeNetBufferList", nbl);
 }
 
-fn free_allocated(function: &'static str, nbl: *mut NET_BUFFER_LIST) {
+pub(super) fn free_allocated(function: &'static str, nbl: *mut NET_BUFFER_LIST) {
     enter(function);
     let driver = thread::current_driver().unwrap_or(LAB);
     let pool = Nbl::at(nbl).map(Nbl::pool);
@@ -392,67 +391,6 @@ pub(super) unsafe extern "efiapi" fn free_nb(nb: *mut NET_BUFFER) {
             pool.out.fetch_sub(1, Ordering::SeqCst);
         }
     }
-}
-
-/// Clones share the original's data: each NB from the start of its used data, with the original's MDLs or new ones.
-pub(super) unsafe extern "efiapi" fn allocate_clone(
-    original: *mut NET_BUFFER_LIST,
-    nbl_pool: NDIS_HANDLE,
-    _nb_pool: NDIS_HANDLE,
-    flags: u32,
-) -> *mut NET_BUFFER_LIST {
-    const FUNCTION: &str = "NdisAllocateCloneNetBufferList";
-    enter(FUNCTION);
-    raw::touch(original);
-    let Some(source) = Nbl::at(original) else { return std::ptr::null_mut() };
-    if fails() {
-        return std::ptr::null_mut();
-    }
-    let nbs: Vec<_> = raw::nbs(source).unwrap_or_default().into_iter().filter_map(Nb::at).collect();
-    let chains: Vec<Vec<(*mut u8, usize)>> =
-        nbs.iter().map(|nb| raw::parts(nb.mdl_chain(), nb.data_offset() as usize, nb.data_length() as usize)).collect();
-    let mdl_bytes: usize = chains.iter().flatten().map(|(at, bytes)| size_of_mdl(at.addr(), *bytes) + ALIGNMENT).sum();
-    let nb_bytes = nbs.len() * (size_of::<NET_BUFFER>() + ALIGNMENT);
-    let mut parts = Parts::new(size_of::<NET_BUFFER_LIST>() + nb_bytes + mdl_bytes);
-    let nbl: *mut NET_BUFFER_LIST = parts.take(size_of::<NET_BUFFER_LIST>());
-    let mut nb_after = std::ptr::null_mut();
-    for (nb, chain) in nbs.iter().zip(&chains).rev() {
-        let at: *mut NET_BUFFER = parts.take(size_of::<NET_BUFFER>());
-        let Some(view) = Nb::at(at) else { continue };
-        if flags & USE_ORIGINAL_MDLS == 0 {
-            let mut after = std::ptr::null_mut();
-            for (start, bytes) in chain.iter().rev() {
-                let mdl: *mut MDL = parts.take(size_of_mdl(start.addr(), *bytes));
-                kernel().memory.mdls.write(mdl, *start, *bytes, MdlKind::NonPaged);
-                if let Some(view) = Mdl::at(mdl) {
-                    view.set_next(after);
-                }
-                after = mdl;
-            }
-            set_data(view, after, 0, nb.data_length());
-        } else {
-            set_data(view, nb.current_mdl(), nb.current_mdl_offset(), nb.data_length());
-        }
-        view.set_next(nb_after);
-        nb_after = at;
-    }
-    if let Some(view) = Nbl::at(nbl) {
-        view.set_first_nb(nb_after);
-        view.set_parent(original);
-        view.set_pool(nbl_pool);
-    }
-    if !nbl_pool.is_null()
-        && let Some(pool) = kernel().ndis.objects.get::<Pool>(FUNCTION, nbl_pool)
-    {
-        pool.out.fetch_add(1, Ordering::SeqCst);
-    }
-    let driver = thread::current_driver().unwrap_or(LAB);
-    kernel().ndis.ledger.enter_allocated(nbl, parts.span, driver, FUNCTION);
-    nbl
-}
-
-pub(super) unsafe extern "efiapi" fn free_clone(clone: *mut NET_BUFFER_LIST, _flags: u32) {
-    free_allocated("NdisFreeCloneNetBufferList", clone);
 }
 
 pub(super) unsafe extern "efiapi" fn pool_of_nbl(nbl: *const NET_BUFFER_LIST) -> NDIS_HANDLE {

@@ -34,10 +34,12 @@ pub const EXPORTS: &[Export] = crate::exports! {
 const AT_DISPATCH_LEVEL: u8 = 1;
 const READ: u8 = 1;
 const WRITE: u8 = 2;
+const READING: &str = "RW lock (read)";
+const WRITING: &str = "RW lock (write)";
 
 /// A lock: who holds it.
 #[derive(Default)]
-struct RwLock {
+pub(super) struct RwLock {
     holders: Mutex<Holders>,
 }
 
@@ -71,9 +73,7 @@ pub(super) unsafe extern "efiapi" fn free_rw_lock(at: PVOID) {
     const FUNCTION: &str = "NdisFreeRWLock";
     thread::enter(FUNCTION, DISPATCH_LEVEL, rule::V09);
     if let Some(rw) = kernel().ndis.objects.remove::<RwLock>(FUNCTION, at) {
-        let holders = lock(&rw.holders);
-        let free = holders.writer.is_none() && holders.readers.is_empty();
-        kernel().judge.check(rule::V39, free, || format!("{FUNCTION} while it is held"));
+        kernel().judge.check(rule::V39, rw.is_free(), || format!("{FUNCTION} while it is held"));
         kernel().lock_order.forget(at.addr(), at.addr() + 1);
     }
 }
@@ -87,6 +87,73 @@ fn raise(function: &'static str, state: *mut LOCK_STATE_EX, kind: u8, flags: u8)
     });
     let before = thread::set_irql(DISPATCH_LEVEL);
     raw::write(state, LOCK_STATE_EX { OldIrql: before, LockState: kind, Flags: flags });
+}
+
+impl RwLock {
+    /// Takes it for reading; `id` names this taking, `at` the lock. At DISPATCH_LEVEL.
+    pub(super) fn read(&self, function: &'static str, id: usize, at: usize) {
+        let me = std::thread::current().id();
+        let own = lock(&self.holders).writer == Some(me);
+        kernel().judge.check(rule::V39, !own, || format!("{function} by the writer: a deadlock"));
+        spin(function, || {
+            let mut holders = lock(&self.holders);
+            let free = holders.writer.is_none();
+            if free {
+                *holders.readers.entry(this_thread()).or_default() += 1;
+            }
+            free
+        });
+        // Each reading is a lock of its own for the thread: it may be taken again.
+        thread::lock_taken_by(id, at, READING);
+    }
+
+    /// As [`Self::read`], for writing.
+    pub(super) fn write(&self, function: &'static str, id: usize, at: usize) {
+        let me = std::thread::current().id();
+        let own = {
+            let holders = lock(&self.holders);
+            holders.writer == Some(me) || holders.readers.contains_key(&this_thread())
+        };
+        kernel().judge.check(rule::V39, !own, || format!("{function} by a holder: a deadlock"));
+        spin(function, || {
+            let mut holders = lock(&self.holders);
+            let free = holders.writer.is_none() && holders.readers.is_empty();
+            if free {
+                holders.writer = Some(me);
+            }
+            free
+        });
+        thread::lock_taken_by(id, at, WRITING);
+    }
+
+    /// Gives back what was taken under this id.
+    pub(super) fn release(&self, id: usize, written: bool) {
+        {
+            let mut holders = lock(&self.holders);
+            if written {
+                holders.writer = None;
+            } else if let Some(count) = holders.readers.get_mut(&this_thread()) {
+                *count -= 1;
+                holders.readers.retain(|_, count| *count > 0);
+            }
+        }
+        thread::lock_released(id, if written { WRITING } else { READING });
+    }
+
+    /// Whether nobody holds it.
+    fn is_free(&self) -> bool {
+        let holders = lock(&self.holders);
+        holders.writer.is_none() && holders.readers.is_empty()
+    }
+}
+
+/// Lowers to an IRQL.
+pub(super) fn lower(to: u8) {
+    thread::may_lower(to);
+    thread::set_irql(to);
+    if to < DISPATCH_LEVEL {
+        kernel().irql_fell();
+    }
 }
 
 /// Tries until `attempt` succeeds.
@@ -106,40 +173,14 @@ pub(super) unsafe extern "efiapi" fn acquire_read(at: PVOID, state: *mut LOCK_ST
     const FUNCTION: &str = "NdisAcquireRWLockRead";
     let Some(rw) = kernel().ndis.objects.get::<RwLock>(FUNCTION, at) else { return };
     raise(FUNCTION, state, READ, flags);
-    let me = std::thread::current().id();
-    let own = lock(&rw.holders).writer == Some(me);
-    kernel().judge.check(rule::V39, !own, || format!("{FUNCTION} by the writer: a deadlock"));
-    spin(FUNCTION, || {
-        let mut holders = lock(&rw.holders);
-        let free = holders.writer.is_none();
-        if free {
-            *holders.readers.entry(this_thread()).or_default() += 1;
-        }
-        free
-    });
-    // Each reading is a lock of its own for the thread: it may be taken again.
-    thread::lock_taken_by(state.addr(), at.addr(), "RW lock (read)");
+    rw.read(FUNCTION, state.addr(), at.addr());
 }
 
 pub(super) unsafe extern "efiapi" fn acquire_write(at: PVOID, state: *mut LOCK_STATE_EX, flags: u8) {
     const FUNCTION: &str = "NdisAcquireRWLockWrite";
     let Some(rw) = kernel().ndis.objects.get::<RwLock>(FUNCTION, at) else { return };
     raise(FUNCTION, state, WRITE, flags);
-    let me = std::thread::current().id();
-    let own = {
-        let holders = lock(&rw.holders);
-        holders.writer == Some(me) || holders.readers.contains_key(&this_thread())
-    };
-    kernel().judge.check(rule::V39, !own, || format!("{FUNCTION} by a holder: a deadlock"));
-    spin(FUNCTION, || {
-        let mut holders = lock(&rw.holders);
-        let free = holders.writer.is_none() && holders.readers.is_empty();
-        if free {
-            holders.writer = Some(me);
-        }
-        free
-    });
-    thread::lock_taken_by(state.addr(), at.addr(), "RW lock (write)");
+    rw.write(FUNCTION, state.addr(), at.addr());
 }
 
 pub(super) unsafe extern "efiapi" fn release(at: PVOID, state: *mut LOCK_STATE_EX) {
@@ -147,20 +188,6 @@ pub(super) unsafe extern "efiapi" fn release(at: PVOID, state: *mut LOCK_STATE_E
     thread::enter(FUNCTION, DISPATCH_LEVEL, rule::V09);
     let Some(rw) = kernel().ndis.objects.get::<RwLock>(FUNCTION, at) else { return };
     let LOCK_STATE_EX { OldIrql, LockState, .. } = raw::read(state);
-    {
-        let mut holders = lock(&rw.holders);
-        if LockState == WRITE {
-            holders.writer = None;
-        } else if let Some(count) = holders.readers.get_mut(&this_thread()) {
-            *count -= 1;
-            holders.readers.retain(|_, count| *count > 0);
-        }
-    }
-    let kind = if LockState == WRITE { "RW lock (write)" } else { "RW lock (read)" };
-    thread::lock_released(state.addr(), kind);
-    thread::may_lower(OldIrql);
-    thread::set_irql(OldIrql);
-    if OldIrql < DISPATCH_LEVEL {
-        kernel().irql_fell();
-    }
+    rw.release(state.addr(), LockState == WRITE);
+    lower(OldIrql);
 }

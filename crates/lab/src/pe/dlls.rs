@@ -10,6 +10,7 @@ fn exports_of(dll: &str) -> Vec<&'static [Export]> {
         // Of the HAL's functions many moved to the kernel; drivers find them under either name.
         "ntoskrnl.exe" | "hal.dll" => crate::nt::exports(),
         "ndis.sys" => crate::ndis::exports(),
+        "netio.sys" => crate::netio::exports(),
         "wdfldr.sys" => vec![crate::wdf::EXPORTS],
         _ => Vec::new(),
     }
