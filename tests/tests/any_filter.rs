@@ -11,6 +11,7 @@ use nblease_lab::{
     lab::{Lab, LabConfig},
     ndis::AdapterConfig,
     registry::Value,
+    scenario::lifecycle::{self, Lifecycle},
 };
 use nblease_tests::{built, frame_bytes, program, receive_of, send_of};
 
@@ -105,6 +106,37 @@ fn the_kernels_library_is_there() {
 #[test]
 fn a_device_by_ndis_and_its_services_are_there() {
     checks_hold("ndis_device", 5);
+}
+
+#[test]
+fn nbls_are_derived_from_others() {
+    checks_hold("derived", 4);
+}
+
+#[test]
+fn interfaces_processors_and_old_locks_are_there() {
+    checks_hold("interfaces", 6);
+}
+
+/// Each set of handlers that NDIS accepts makes a filter that nothing is wrong with, and what it does not take passes by.
+#[test]
+fn a_filter_may_leave_out_handlers() {
+    const ALL: u32 = 2047;
+    let sets = [0, 3, 7, 8 | 16 | 256, 2, 16 | 256, 256, 32 | 64, 32 | 64 | 128, 512, 1024, 512 | 1024, ALL];
+    let changing = [2048 | 256, 2048 | ALL, 4096, 4096 | ALL, 2048 | 4096 | ALL];
+    for (number, handlers) in (0..).zip(sets.into_iter().chain(changing)) {
+        for minor in [0, 1, 20, 30, 50, 87] {
+            let lab = Lab::new(LabConfig { mode: Mode::Virtual, seed: number, ..LabConfig::default() });
+            kernel().registry.set("Handlers", Value::Dword(handlers));
+            kernel().registry.set("Minor", Value::Dword(minor));
+            let drivers = vec![built("filters/handlers.sys")];
+            let life = Lifecycle { drivers, rounds: 4, transparent: true, polite: true };
+            let frames = lifecycle::run(&lab, &life).unwrap_or_else(|why| panic!("{handlers:#x} 6.{minor}: {why:#}"));
+            assert!(frames > 0, "{handlers:#x} 6.{minor}");
+            let verdict = lab.finish();
+            assert!(verdict.violations.is_empty(), "{handlers:#x} 6.{minor}: {:?}", verdict.violations);
+        }
+    }
 }
 
 #[test]

@@ -33,9 +33,8 @@ pub fn all() -> Result<()> {
     }
     let wdm = folder.join("wdm");
     shared.extend(paths::files_in(&wdm, "h")?);
-    let wdm_library = import_library(&wdm.join("ntoskrnl.def"))?;
     shared.extend(libraries());
-    shared.push(wdm_library);
+    shared.extend(wdm_libraries()?);
 
     let mut jobs = Vec::new();
     for source in paths::files_in(&folder, "c")? {
@@ -71,14 +70,15 @@ fn libraries() -> [PathBuf; 3] {
     ["ntoskrnl.lib", "ndis.lib", "WdfLdr.lib"].map(|name| wdk::library_folder(Arch::X64).join(name))
 }
 
-/// Where the library of what the WDM filters import besides lies.
-fn wdm_library() -> PathBuf {
-    output().join("wdm.lib")
+/// The libraries of what the WDM filters import besides: one for each list of names, made where that has changed.
+fn wdm_libraries() -> Result<Vec<PathBuf>> {
+    let lists = paths::files_in(&paths::root().join("tests/filters/wdm"), "def")?;
+    lists.iter().map(|list| import_library(list)).collect()
 }
 
-/// Makes that library of a list of names.
+/// Makes the library of a list of names.
 fn import_library(definition: &Path) -> Result<PathBuf> {
-    let library = wdm_library();
+    let library = output().join(definition.file_stem().unwrap_or_default()).with_extension("lib");
     if !paths::is_fresh(&library, &[definition.to_owned()])? {
         paths::create_parent(&library)?;
         let mut dlltool = Command::new("llvm-dlltool-19");
@@ -117,7 +117,7 @@ impl Job {
         link.args(["/driver", "/subsystem:native", "/entry:DriverEntry", "/nodefaultlib"]);
         link.args(["/dynamicbase", "/nxcompat", "/debug", "/pdbaltpath:%_PDB%"]);
         link.arg(format!("/map:{}", self.image.with_extension("map").display()));
-        link.arg(format!("/out:{}", self.image.display())).arg(&object).args(libraries()).arg(wdm_library());
+        link.arg(format!("/out:{}", self.image.display())).arg(&object).args(libraries()).args(wdm_libraries()?);
         run(&mut link)?;
         fs::remove_file(object)?;
         Ok(())

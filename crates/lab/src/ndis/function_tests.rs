@@ -138,7 +138,7 @@ fn clones_share_the_data() {
         let clone = as_driver(id, || {
             let none = std::ptr::null_mut();
             // SAFETY: as a driver would.
-            unsafe { pool::allocate_clone(built.nbl, none, none, flags) }
+            unsafe { derived::allocate_clone(built.nbl, none, none, flags) }
         });
         let nbl = raw::Nbl::at(clone).expect("a clone");
         let nb = raw::Nb::at(nbl.first_nb()).expect("its NB");
@@ -149,7 +149,7 @@ fn clones_share_the_data() {
         raw::write(first, 0_u8);
         as_driver(id, || {
             // SAFETY: as a driver would.
-            unsafe { pool::free_clone(clone, 0) };
+            unsafe { derived::free_clone(clone, 0) };
         });
     }
     driver::on_unloaded(id);

@@ -17,8 +17,7 @@ use nblease_ndis::sys::{
     NDIS_FILTER_DRIVER_CHARACTERISTICS, NDIS_HANDLE, NDIS_STATUS,
 };
 
-<<<<<<< HEAD
-use super::{adapter::Adapter, driver::FilterDriver, oid::Waiting};
+use super::{adapter::Adapter, attach, driver::FilterDriver, oid::Waiting};
 use crate::{history::Event, judge::rule, kernel::kernel, sync::lock, thread};
 
 /// The modules' kind in the book of histories.
@@ -34,10 +33,6 @@ const MANY: [&str; 7] = [
     "FilterOidRequestComplete",
     "FilterStatus",
 ];
-=======
-use super::{adapter::Adapter, attach, driver::FilterDriver, oid::Waiting};
-use crate::{judge::rule, kernel::kernel, sync::lock, thread};
->>>>>>> ba4cb06 (Lab: derived NBLs, interfaces and NETIO, the stack's filters, processors, the old read-write lock)
 
 /// State of a filter module.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
