@@ -18,7 +18,8 @@ static ULONG parameter(PUNICODE_STRING service, const WCHAR *text) {
     struct { ULONG title, type, length, data; } value = { 0 };
     HANDLE key;
     ULONG needed;
-    RtlCopyUnicodeString(&key_name, service);
+    memcpy(path, service->Buffer, service->Length);
+    key_name.Length = service->Length;
     RtlAppendUnicodeToString(&key_name, L"\\Parameters");
     RtlInitUnicodeString(&name, text);
     if (ZwOpenKey(&key, 0x20019, &attributes) != STATUS_SUCCESS)

@@ -73,7 +73,8 @@ static ULONG provider(void) {
         { NDIS_OBJECT_TYPE_DEFAULT, 1, sizeof(information) }, { 0 } };
     NDIS_HANDLE handle;
     NET_LUID luid, found;
-    ULONG number, index, second;
+    ULONG index, second;
+    UINT number;
     CHECK(NdisIfRegisterProvider((PVOID)&characteristics, 0, &handle) == NDIS_STATUS_SUCCESS);
     CHECK(NdisIfAllocateNetLuidIndex(53, &number) == NDIS_STATUS_SUCCESS && number);
     luid.Value = 53ull << 48 | (ULONGLONG)number << 24;
