@@ -104,6 +104,31 @@ fn the_kernels_library_is_there() {
 }
 
 #[test]
+fn a_driver_sends_irps_and_keeps_files() {
+    checks_hold("sender", 5);
+}
+
+#[test]
+fn what_a_driver_does_wrong_with_irps_of_its_own_is_said() {
+    let cases: [(&str, &[&str]); 6] = [
+        ("never taken back", &["V43: the IRP", "no completion routine of its maker took it back"]),
+        ("freed under way", &["V43: IoFreeIrp of the IRP", "which was sent and has not come back"]),
+        ("no location", &["BUGCHECK: NO_MORE_IRP_STACK_LOCATIONS"]),
+        ("left", &["V35:", "Irp "]),
+        ("file object left", &["V48: sender.sys cannot be unloaded: [\"file"]),
+        ("file left open", &["V06: sender.sys was unloaded and left open: handle"]),
+    ];
+    for (number, (case, expected)) in (20..).zip(cases) {
+        let said = said_by(case, || {
+            let rig = Rig::start("sender", Mode::Virtual);
+            rig.call(code(number, 0), &[], 4);
+            rig.finish();
+        });
+        assert_said(case, &said, expected);
+    }
+}
+
+#[test]
 fn a_device_by_ndis_and_its_services_are_there() {
     checks_hold("ndis_device", 5);
 }

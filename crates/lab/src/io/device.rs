@@ -62,6 +62,10 @@ pub trait Target: Send + Sync {
     fn dispatch(&self, irp: &Arc<Irp>);
     /// IoCancelIrp: the IRP's cancel bit was set just now. Called at most once for each IRP, at up to DISPATCH_LEVEL.
     fn cancel(&self, irp: &Arc<Irp>);
+    /// A driver sends an IRP of its own: what the dispatch routine returned. None: the target takes none.
+    fn call(&self, _device: &Device, _irp: *mut sys::IRP, _major: u8) -> Option<sys::NTSTATUS> {
+        None
+    }
     /// Whether it is a WDM driver's dispatch table.
     fn is_wdm(&self) -> bool {
         false
@@ -169,6 +173,11 @@ impl Device {
     /// Whether a WDM driver made it, rather than a framework on a driver's behalf.
     pub(crate) fn is_wdm(&self) -> bool {
         self.target.is_wdm()
+    }
+
+    /// Calls the driver with an IRP that another driver, or this one, made and whose stack location is this device's.
+    pub(crate) fn call(&self, irp: *mut sys::IRP, major: u8) -> Option<sys::NTSTATUS> {
+        self.target.call(self, irp, major)
     }
 
     /// The driver's side.

@@ -43,6 +43,8 @@ pub struct File {
 #[derive(Default)]
 struct State {
     handles: usize,
+    /// Pointers to the object that drivers got with it.
+    pointers: usize,
     irps: Vec<Arc<Irp>>,
     stage: Stage,
 }
@@ -123,6 +125,22 @@ impl File {
         lock(&self.state).handles += 1;
     }
 
+    /// A driver gets a pointer to the object: it is not closed before the driver gives that back.
+    pub(super) fn point(&self) {
+        lock(&self.state).pointers += 1;
+    }
+
+    /// The driver gave its pointer back.
+    pub(super) fn give_back(self: &Arc<Self>) {
+        lock(&self.state).pointers -= 1;
+        self.close_if_done();
+    }
+
+    /// Whether drivers have pointers to the object.
+    pub(super) fn is_pointed_to(&self) -> bool {
+        lock(&self.state).pointers > 0
+    }
+
     /// An IRP was made for the file.
     pub(super) fn add_irp(&self, irp: &Arc<Irp>) {
         lock(&self.state).irps.push(irp.clone());
@@ -190,7 +208,7 @@ impl File {
     fn close_if_done(self: &Arc<Self>) {
         {
             let mut state = lock(&self.state);
-            if state.stage != Stage::CleanedUp || !state.irps.is_empty() {
+            if state.stage != Stage::CleanedUp || !state.irps.is_empty() || state.pointers > 0 {
                 return;
             }
             state.stage = Stage::Closed;

@@ -124,6 +124,26 @@ impl Io {
         found.cloned().ok_or(status::OBJECT_NAME_NOT_FOUND)
     }
 
+    /// IoGetDeviceObjectPointer: opens the device of a name in the kernel's namespace for a driver, and closes the handle. The
+    /// file lives until [`Self::dereference_file`].
+    pub(crate) fn open_by_name(&self, name: &str) -> Result<Arc<File>, NtStatus> {
+        let name = match link_key(name) {
+            Some(link) => lock(&self.links).get(&link).cloned().ok_or(status::OBJECT_NAME_NOT_FOUND)?,
+            None => name.to_owned(),
+        };
+        let found = lock(&self.devices).iter().find(|d| d.name().is_some_and(|n| same(n, &name))).cloned();
+        process::open_for_driver(&found.ok_or(status::OBJECT_NAME_NOT_FOUND)?)
+    }
+
+    /// The last reference that a driver had to an object is gone: a file that was open for it is closed.
+    pub(crate) fn dereference_file(&self, object: usize) {
+        let files: Vec<_> = lock(&self.devices).iter().flat_map(|device| device.files()).collect();
+        let file = files.into_iter().find(|file| file.object().addr() == object && file.is_pointed_to());
+        if let Some(file) = file {
+            file.give_back();
+        }
+    }
+
     /// The Win32 names under which devices can be opened.
     pub fn paths(&self) -> Vec<String> {
         lock(&self.links).keys().map(|link| format!(r"\\.\{link}")).collect()

@@ -9,7 +9,7 @@ use std::{
 };
 
 use super::{
-    Completion, File, Irp, Major,
+    Completion, Device, File, Irp, Major,
     irp::{self, Call},
     status,
     status::NtStatus,
@@ -112,6 +112,28 @@ pub struct Pending {
     irp: Arc<Irp>,
 }
 
+/// Opens a device for a driver, which keeps a pointer to the file and no handle.
+pub(super) fn open_for_driver(device: &Arc<Device>) -> Result<Arc<File>, NtStatus> {
+    let file = create(device, "a driver", SYSTEM, true)?;
+    file.point();
+    file.dereference();
+    Ok(file)
+}
+
+/// IRP_MJ_CREATE, and its end.
+fn create(device: &Arc<Device>, opener: &str, number: u64, administrator: bool) -> Result<Arc<File>, NtStatus> {
+    let file = File::new(device, opener, number);
+    device.admit(&file, administrator)?;
+    let irp = Irp::new(&file, number, &Call::of(Major::Create));
+    irp::dispatch(&irp);
+    let completion = Pending { irp }.wait();
+    if !completion.nt_status().is_success() {
+        file.abandon();
+        return Err(completion.nt_status());
+    }
+    Ok(file)
+}
+
 impl Process {
     /// A process; its token says whether it is an administrator's.
     pub fn new(name: &str, administrator: bool) -> Self {
@@ -123,15 +145,7 @@ impl Process {
     /// CreateFileW, overlapped, for reading and writing. `path` is a Win32 device name: `\\.\name`.
     pub fn open(&self, path: &str) -> Result<Handle, NtStatus> {
         let device = kernel().io.resolve(path)?;
-        let file = File::new(&device, &self.inner.name, self.inner.number);
-        device.admit(&file, self.inner.administrator)?;
-        let create = Irp::new(&file, self.inner.number, &Call::of(Major::Create));
-        irp::dispatch(&create);
-        let completion = Pending { irp: create }.wait();
-        if !completion.nt_status().is_success() {
-            file.abandon();
-            return Err(completion.nt_status());
-        }
+        let file = create(&device, &self.inner.name, self.inner.number, self.inner.administrator)?;
         Ok(self.inner.add(file))
     }
 

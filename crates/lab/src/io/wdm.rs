@@ -9,7 +9,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use nblease_ndis::sys::{DRIVER_OBJECT, IRP, PDRIVER_DISPATCH, PVOID};
+use nblease_ndis::sys::{DRIVER_OBJECT, IRP, NTSTATUS, PDRIVER_DISPATCH, PVOID};
 
 use super::{Device, Irp, Major, NtStatus, Target, status};
 use crate::{
@@ -62,8 +62,8 @@ impl WdmTarget {
         }
     }
 
-    fn routine(&self, major: Major) -> Result<PDRIVER_DISPATCH, NtStatus> {
-        let code = usize::from(major.code());
+    fn routine(&self, major: u8) -> Result<PDRIVER_DISPATCH, NtStatus> {
+        let code = usize::from(major);
         match &self.routines {
             Routines::Object(driver) => {
                 let object: *mut DRIVER_OBJECT = nt::driver::object_of(*driver).ok_or(status::NO_SUCH_DEVICE)?;
@@ -90,7 +90,7 @@ fn name_of(major: Major) -> &'static str {
 
 impl Target for WdmTarget {
     fn dispatch(&self, irp: &Arc<Irp>) {
-        let routine = match self.routine(irp.major()) {
+        let routine = match self.routine(irp.major().code()) {
             Ok(Some(routine)) => routine,
             Ok(None) => kernel().judge.bug_check(format!("{} for a null dispatch routine", irp.describe())),
             Err(refusal) => return irp.complete(refusal, 0),
@@ -108,6 +108,24 @@ impl Target for WdmTarget {
 
     fn is_wdm(&self) -> bool {
         true
+    }
+
+    fn call(&self, device: &Device, irp: *mut IRP, major: u8) -> Option<NTSTATUS> {
+        let routine = match self.routine(major) {
+            Ok(Some(routine)) => routine,
+            Ok(None) => kernel().judge.bug_check(format!("IRP_MJ {major:#x} for a null dispatch routine")),
+            Err(refusal) => {
+                // SAFETY: the sender's IRP, which is under way.
+                let result = unsafe { &mut (*irp).IoStatus };
+                result.u.Status = refusal.0.cast_signed();
+                complete(irp);
+                return Some(refusal.0.cast_signed());
+            }
+        };
+        Some(thread::call_driver(self.driver(), "Dispatch", thread::irql(), || {
+            // SAFETY: the driver's own routine, with its device and an IRP whose location is for it.
+            unsafe { routine(device.object(), irp) }
+        }))
     }
 
     fn cancel(&self, irp: &Arc<Irp>) {
@@ -152,6 +170,9 @@ fn judge_return(irp: &Arc<Irp>, returned: NtStatus) {
 
 /// `IofCompleteRequest` by a WDM driver.
 pub(crate) fn complete(raw: *mut IRP) {
+    if nt::irp::is_drivers(raw) {
+        return nt::irp::complete(raw);
+    }
     let judge = &kernel().judge;
     let taken = lock(&kernel().io.under_way.irps).remove(&raw.addr());
     let Some(irp) = taken else {
@@ -163,10 +184,16 @@ pub(crate) fn complete(raw: *mut IRP) {
         let status = unsafe { raw.IoStatus.u.Status };
         (status, raw.IoStatus.Information, raw.CancelRoutine.is_some())
     });
+    // An MDL that the driver put there is the I/O manager's to unlock and free.
+    let list = irp.with_raw(|raw, _| raw.MdlAddress);
+    let own_mdl = irp.mdl().is_none_or(|mdl| mdl != list);
     let status = NtStatus(status.cast_unsigned());
     judge.check(rule::V43, status != status::PENDING, || format!("{} completed with PENDING", irp.describe()));
     judge.check(rule::V44, !cancelable, || format!("{} completed with its cancel routine set", irp.describe()));
     irp.complete(status, information);
+    if own_mdl {
+        nt::mdl::release(list);
+    }
 }
 
 /// The ID of the process that an IRP comes from.

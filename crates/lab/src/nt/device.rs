@@ -20,7 +20,6 @@ use crate::{
 };
 
 pub const EXPORTS: &[Export] = exports! {
-    "IoCancelIrp" => io_cancel_irp,
     "IoCompleteRequest" => iof_complete_request,
     "IoCreateDevice" => io_create_device,
     "IoCreateDeviceSecure" => io_create_device_secure,
@@ -155,13 +154,6 @@ unsafe extern "win64" fn iof_complete_request(irp: *mut IRP, _boost: i8) {
     enter("IofCompleteRequest", DISPATCH_LEVEL);
     thread::no_locks("IofCompleteRequest");
     wdm::complete(irp);
-}
-
-unsafe extern "win64" fn io_cancel_irp(irp: *mut IRP) -> BOOLEAN {
-    enter("IoCancelIrp", DISPATCH_LEVEL);
-    kernel()
-        .judge
-        .bug_check(format!("IoCancelIrp({irp:p}): the lab's IRPs have one driver, which does not send them on"));
 }
 
 unsafe extern "win64" fn io_get_requestor_process_id(irp: *mut IRP) -> ULONG {

@@ -39,6 +39,12 @@ unsafe extern "efiapi" fn ke_initialize_event(event: *mut KEVENT, kind: EVENT_TY
     unsafe { initialize(event.cast(), kind, size_of::<KEVENT>(), i32::from(signalled != 0)) };
 }
 
+/// Signals an event for the I/O manager.
+pub(super) fn signal(event: *mut KEVENT) {
+    state(event).store(1, Ordering::SeqCst);
+    kernel().sched.changed();
+}
+
 unsafe extern "efiapi" fn ke_set_event(event: *mut KEVENT, _increment: KPRIORITY, also_waits: BOOLEAN) -> LONG {
     // With `Wait` the call is the first half of a wait.
     enter_for(

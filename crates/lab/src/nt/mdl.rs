@@ -95,7 +95,8 @@ unsafe extern "efiapi" fn io_allocate_mdl(
     mdl
 }
 
-fn allocate(address: usize, len: u32) -> *mut MDL {
+/// An MDL for `len` bytes at an address, which describes nothing yet; null where there is no memory.
+pub(super) fn allocate(address: usize, len: u32) -> *mut MDL {
     let size = size_of_mdl(address, len as usize);
     let mdl: *mut MDL = pool::allocate_object(TAG, size).cast();
     if mdl.is_null() {
@@ -120,6 +121,18 @@ unsafe extern "efiapi" fn io_free_mdl(mdl: *mut MDL) {
     }
     kernel().memory.mdls.remove(mdl.addr());
     pool::free_object(TAG, mdl.cast());
+}
+
+/// What the I/O manager does with a chain of MDLs when their IRP ends: unlocks and frees them.
+pub(crate) fn release(first: *mut MDL) {
+    let mut mdl = first;
+    while !mdl.is_null() {
+        let next = mdl_of(mdl).Next;
+        kernel().memory.programs.unlock(mdl.addr());
+        kernel().memory.mdls.remove(mdl.addr());
+        pool::free_object(TAG, mdl.cast());
+        mdl = next;
+    }
 }
 
 unsafe extern "efiapi" fn mm_build_mdl_for_non_paged_pool(mdl: *mut MDL) {

@@ -23,13 +23,15 @@ mod dpc;
 pub mod driver;
 mod event;
 pub(crate) mod exception;
+mod file;
 mod format;
 mod generic_table;
+pub(crate) mod irp;
 mod irql;
 mod list;
 mod lookaside;
 mod machine;
-mod mdl;
+pub(crate) mod mdl;
 mod memory_routines;
 mod mutex;
 mod number;
@@ -75,6 +77,8 @@ pub struct Objects {
     cancel_lock: cancel::CancelLock,
     callbacks: callback::Callbacks,
     generic_tables: generic_table::Tables,
+    files: file::Files,
+    irps: irp::Irps,
     registrations: registration::Registrations,
     mapping_ranges: reserved_mapping::Ranges,
 }
@@ -93,7 +97,9 @@ pub fn exports() -> Vec<&'static [Export]> {
         dpc::EXPORTS,
         event::EXPORTS,
         exception::EXPORTS,
+        file::EXPORTS,
         generic_table::EXPORTS,
+        irp::EXPORTS,
         irql::EXPORTS,
         list::EXPORTS,
         lookaside::EXPORTS,

@@ -2,13 +2,16 @@
 //!
 //! What a driver opened or referenced and has not given back when it is unloaded breaks V06.
 
-use std::{collections::BTreeMap, sync::Mutex};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+};
 
 use nblease_ndis::sys::{
     ACCESS_MASK, HANDLE, KPROCESSOR_MODE, LONG_PTR, NTSTATUS, PVOID, STATUS_INVALID_HANDLE, STATUS_SUCCESS,
 };
 
-use super::enter;
+use super::{enter, file::OpenFile};
 use crate::{
     exports,
     judge::rule,
@@ -48,6 +51,9 @@ static FILE_TYPE: TypeVariable = TypeVariable(0x0bad_0002_0000_0020);
 static PROCESS_TYPE: TypeVariable = TypeVariable(0x0bad_0002_0000_0030);
 static THREAD_TYPE: TypeVariable = TypeVariable(0x0bad_0002_0000_0040);
 
+/// What the objects of open files begin with: no address, so that looking into one faults.
+const FILE_OBJECT: usize = 0x0bad_0005_0000_0000;
+
 /// What a handle stands for.
 #[derive(Clone, Debug)]
 pub(super) enum Object {
@@ -57,12 +63,16 @@ pub(super) enum Object {
     Thread(usize),
     /// An event, by its address.
     Event(usize),
+    /// An open file.
+    File(Arc<OpenFile>),
 }
 
 impl Object {
     /// The object's address and that of its type; a key has none.
     fn address(&self) -> Option<(usize, usize)> {
         match self {
+            // Nobody may look into a file's object: its address is none of memory's.
+            Self::File(file) => Some((FILE_OBJECT | Arc::as_ptr(file).addr() & 0xffff_ffff, FILE_TYPE.0)),
             Self::Key(_) => None,
             Self::Thread(at) => Some((*at, THREAD_TYPE.0)),
             Self::Event(at) => Some((*at, EVENT_TYPE.0)),
@@ -202,5 +212,8 @@ unsafe extern "win64" fn obf_dereference_object(object: PVOID) -> LONG_PTR {
     kernel().judge.check(rule::V36, left.is_some(), || {
         format!("ObfDereferenceObject of {object:p}, to which the driver has no reference")
     });
+    if left == Some(0) {
+        kernel().io.dereference_file(object.addr());
+    }
     left.unwrap_or(0).cast_signed() as LONG_PTR
 }

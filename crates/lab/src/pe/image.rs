@@ -25,6 +25,19 @@ const DISCARDABLE: u32 = 0x0200_0000;
 const ABSOLUTE: u16 = 0;
 const DIR64: u16 = 10;
 
+/// `IMAGE_FILE_RELOCS_STRIPPED`.
+const RELOCATIONS_STRIPPED: u16 = 1;
+
+/// `IMAGE_FILE_MACHINE_*`, in words.
+fn machine_name(machine: u16) -> String {
+    match machine {
+        0x14c => "32-bit x86".to_owned(),
+        0xaa64 => "ARM64".to_owned(),
+        0x1c4 => "32-bit ARM".to_owned(),
+        other => format!("the machine {other:#x}"),
+    }
+}
+
 /// A section of the image.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Section {
@@ -78,12 +91,16 @@ impl Image {
     /// Reads a file.
     pub fn parse(file: &[u8]) -> Result<Self> {
         let header = Header::parse(file).context("the headers of a Windows executable")?;
-        ensure!(header.coff_header.machine == MACHINE_X64, "the driver is for another processor, not for x64");
+        let machine = header.coff_header.machine;
+        ensure!(machine == MACHINE_X64, "the driver is for {}, not for x64", machine_name(machine));
         let optional = header.optional_header.context("the file has no optional header")?;
         ensure!(optional.standard_fields.magic == PE32_PLUS, "the file is not PE32+");
         let fields = optional.windows_fields;
         ensure!(fields.subsystem == NATIVE, "subsystem {} is not native: the file is no driver", fields.subsystem);
-        ensure!(fields.section_alignment as usize == PAGE, "sections are not aligned to pages");
+        let alignment = fields.section_alignment as usize;
+        ensure!(alignment.is_power_of_two() && alignment >= PAGE, "sections are aligned to {alignment}, not to pages");
+        let fixed = header.coff_header.characteristics & RELOCATIONS_STRIPPED != 0;
+        ensure!(!fixed, "the file has no relocations (linked with /FIXED): it cannot lie where Windows puts it");
         let size = (fields.size_of_image as usize).next_multiple_of(PAGE);
         ensure!((PAGE..=MAX_IMAGE).contains(&size), "an image of {size} bytes is out of range");
 
@@ -194,7 +211,8 @@ impl Reader<'_> {
                 if name == 0 {
                     break;
                 }
-                ensure!(name >> 63 == 0, "{dll}: imports by ordinal are not supported");
+                let ordinal = name & 0xffff;
+                ensure!(name >> 63 == 0, "{dll} by ordinal {ordinal}: the kernel's parts are imported by name");
                 ensure!(imports.len() < MAX_IMPORTS, "more than {MAX_IMPORTS} imports");
                 // A hint of two bytes precedes the name.
                 let function = self.name(usize::try_from(name)?.saturating_add(2))?;

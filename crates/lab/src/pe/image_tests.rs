@@ -28,7 +28,10 @@ fn what_is_no_driver_for_x64_is_refused() {
         change(&mut file);
         format!("{:#}", Image::parse(&file).unwrap_err())
     };
-    assert!(refused(&|f| put(f, 0x84, &0xaa64_u16.to_le_bytes())).contains("another processor"));
+    assert!(refused(&|f| put(f, 0x84, &0xaa64_u16.to_le_bytes())).contains("for ARM64, not for x64"));
+    assert!(refused(&|f| put(f, 0x84, &0x14c_u16.to_le_bytes())).contains("for 32-bit x86, not for x64"));
+    assert!(refused(&|f| put(f, 0x96, &0x23_u16.to_le_bytes())).contains("no relocations"));
+    assert!(refused(&|f| put32(f, 0x98 + 32, 0x80)).contains("aligned to 128"));
     assert!(refused(&|f| put(f, 0x98 + 68, &3_u16.to_le_bytes())).contains("not native"));
     assert!(refused(&|f| put32(f, 0x98 + 16, 0x2000)).contains("no executable section"));
     assert!(refused(&|f| put32(f, 0x98 + 56, 0x7fff_ffff)).contains("out of range"));
