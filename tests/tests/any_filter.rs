@@ -143,6 +143,11 @@ fn interfaces_processors_and_old_locks_are_there() {
     checks_hold("interfaces", 6);
 }
 
+#[test]
+fn the_filtering_platform_keeps_objects() {
+    checks_hold("platform", 3);
+}
+
 /// Each set of handlers that NDIS accepts makes a filter that nothing is wrong with, and what it does not take passes by.
 #[test]
 fn a_filter_may_leave_out_handlers() {

@@ -23,6 +23,7 @@ use crate::{
     sched::Sched,
     sync::lock,
     wdf::Wdf,
+    wfp::Wfp,
 };
 
 static CURRENT: AtomicPtr<Kernel> = AtomicPtr::new(std::ptr::null_mut());
@@ -80,6 +81,8 @@ pub struct Kernel {
     pub nt: nt::Objects,
     /// Filter drivers, adapters, packets.
     pub ndis: Ndis,
+    /// The filtering platform's objects.
+    pub wfp: Wfp,
     /// Devices, handles, IRPs.
     pub io: Io,
     /// The framework.
@@ -105,6 +108,7 @@ impl Kernel {
             registry: Registry::default(),
             nt: nt::Objects::default(),
             ndis: Ndis::default(),
+            wfp: Wfp::default(),
             io: Io::default(),
             wdf: Wdf::default(),
             rng: Mutex::new(SmallRng::seed_from_u64(seed)),

@@ -41,3 +41,4 @@ mod testing;
 pub mod thread;
 pub mod user_socket;
 pub mod wdf;
+pub mod wfp;

@@ -11,6 +11,7 @@ fn exports_of(dll: &str) -> Vec<&'static [Export]> {
         "ntoskrnl.exe" | "hal.dll" => crate::nt::exports(),
         "ndis.sys" => crate::ndis::exports(),
         "netio.sys" => crate::netio::exports(),
+        "fwpkclnt.sys" => vec![crate::wfp::EXPORTS],
         "wdfldr.sys" => vec![crate::wdf::EXPORTS],
         _ => Vec::new(),
     }
