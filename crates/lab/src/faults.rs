@@ -1,14 +1,21 @@
 //! Fault injection: which of the driver's allocations, mappings and requests fail (rule V29).
 //!
 //! Every model asks [`Faults::should_fail`] before it does something that may fail on a real machine. A first run
-//! without a plan counts the calls; then one run for each call lets that one fail.
+//! without a plan counts the calls; then one run for each call lets that one fail, others let several fail.
+
+mod plan;
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, VecDeque},
+    fmt,
     sync::Mutex,
 };
 
 use crate::{judge::rule, kernel::kernel, sync::lock, thread};
+pub use plan::Plan;
+
+/// Failures kept for a report.
+const KEPT: usize = 8;
 
 /// What may fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -33,22 +40,6 @@ pub enum FaultKind {
     Ndis,
 }
 
-/// Which calls fail.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Plan {
-    /// None.
-    #[default]
-    None,
-    /// The nth of a kind, counted from 1.
-    NthOf(FaultKind, u64),
-    /// The nth of all, counted from 1.
-    Nth(u64),
-    /// Every one of a kind.
-    All(FaultKind),
-    /// The first from a place that is none of these.
-    Fresh(BTreeSet<Site>),
-}
-
 /// A place in a driver from which a call is made that may fail: the function, and by which calls the driver came there.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Site {
@@ -58,6 +49,25 @@ pub struct Site {
     pub callback: &'static str,
     /// Return addresses as offsets in the image, innermost first.
     pub path: Vec<usize>,
+}
+
+/// A call that failed by plan.
+#[derive(Clone, Debug)]
+struct Failure {
+    kind: FaultKind,
+    number: u64,
+    function: &'static str,
+    callback: &'static str,
+    /// Return addresses, innermost first.
+    path: Vec<usize>,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { kind, number, function, callback, path } = self;
+        let path: Vec<_> = path.iter().map(|at| kernel().describe_address(*at)).collect();
+        write!(f, "{kind:?} number {number} ({function} from {} in {callback})", path.join(" from "))
+    }
 }
 
 impl Site {
@@ -90,13 +100,22 @@ struct State {
     total: u64,
     by_kind: BTreeMap<FaultKind, u64>,
     by_site: BTreeMap<(FaultKind, usize), u64>,
-    failed: Vec<String>,
+    /// No call fails any more, whatever the plan.
+    over: bool,
+    /// How many failed, and the last ones.
+    failures: u64,
+    failed: VecDeque<Failure>,
 }
 
 impl Faults {
     /// From now on the planned calls fail; the counts start anew.
     pub fn plan(&self, plan: Plan) {
         *lock(&self.state) = State { plan, ..State::default() };
+    }
+
+    /// No more calls fail. What did is not forgotten: what breaks from now on was not survived.
+    pub fn end(&self) {
+        lock(&self.state).over = true;
     }
 
     /// When the nth call that may fail is made (counted since [`plan`](Self::plan)), `action` runs first: what another
@@ -126,19 +145,20 @@ impl Faults {
         let mut state = lock(&self.state);
         let of_kind = state.by_kind.entry(kind).or_default();
         *of_kind += 1;
-        let fail = match &state.plan {
-            Plan::None => false,
-            Plan::NthOf(planned, n) => *planned == kind && state.by_kind.get(&kind) == Some(n),
-            Plan::Nth(n) => total == *n,
-            Plan::All(planned) => *planned == kind,
-            Plan::Fresh(known) => fresh.as_ref().is_some_and(|site| !known.contains(site)),
-        };
+        let of_kind = *of_kind;
+        let fail = !state.over && state.plan.fails(kind, total, of_kind, fresh.as_ref());
         *state.by_site.entry((kind, site)).or_default() += 1;
         if fail {
             // The rule is evaluated here: what follows has to survive.
             kernel().judge.evaluated(rule::V29);
             *lock(&self.fresh) = fresh;
-            state.failed.push(format!("{kind:?} number {total} at {}", kernel().describe_address(site)));
+            state.failures += 1;
+            if state.failed.len() == KEPT {
+                state.failed.pop_front();
+            }
+            let (function, callback) = (thread::called_function(), thread::current_callback().unwrap_or_default());
+            let path = thread::call_path();
+            state.failed.push_back(Failure { kind, number: total, function, callback, path });
         }
         fail
     }
@@ -170,8 +190,20 @@ impl Faults {
         sites.map(|((kind, site), count)| (*kind, kernel().describe_address(*site), *count)).collect()
     }
 
-    /// The calls that failed by plan.
+    /// The last calls that failed by plan, in words.
     pub fn failed(&self) -> Vec<String> {
-        lock(&self.state).failed.clone()
+        lock(&self.state).failed.iter().map(Failure::to_string).collect()
+    }
+
+    /// How many calls failed by plan.
+    pub fn failures(&self) -> u64 {
+        lock(&self.state).failures
+    }
+
+    /// The plan in a form that lets the same calls fail again, where any has.
+    pub fn replay(&self) -> Option<Plan> {
+        let state = lock(&self.state);
+        let last = state.failed.back()?;
+        Some(if let Plan::Fresh(_) = state.plan { Plan::Nth(last.number) } else { state.plan.clone() })
     }
 }

@@ -100,6 +100,8 @@ pub struct Violation {
     pub stack: Vec<String>,
     /// The last calls of drivers into the lab on this thread, oldest first.
     pub calls: Vec<String>,
+    /// The last calls that failed by plan, oldest first, by what path the driver came to them.
+    pub failed: Vec<String>,
 }
 
 /// What a run came to.
@@ -171,6 +173,7 @@ impl fmt::Display for Violation {
         for object in &self.objects {
             list(&format!("history of {}", object.name), &object.history)?;
         }
+        list("failed by plan, oldest first", &self.failed)?;
         list("stack, innermost first", &self.stack)?;
         list("last calls of this thread, oldest first", &self.calls)
     }
@@ -250,16 +253,29 @@ impl Judge {
     fn keep(&self, mut rule: Option<Rule>, mut what: String, history: Vec<String>) {
         let name = |rule: Option<Rule>| rule.map_or_else(|| BUG_CHECK.to_owned(), |rule| rule.to_string());
         let failed = kernel().faults.failed();
-        if !failed.is_empty() {
+        if let Some(last) = failed.last() {
             self.evaluated(rule::V29);
-            what = format!("did not survive {}: {}: {what}", failed.join(", and "), name(rule));
+            let broke = if rule == Some(rule::V29) { String::new() } else { format!("{}: ", name(rule)) };
+            what = match kernel().faults.failures() {
+                1 => format!("did not survive the failure of {last}: {broke}{what}"),
+                count => format!("did not survive {count} failed calls, lastly {last}: {broke}{what}"),
+            };
             rule = Some(rule::V29);
         }
         let mut objects = known::named_in(&what);
         objects.retain(|object| object.history != history);
         let demand = rule.map(Rule::demand).unwrap_or_default().to_owned();
         let (stack, calls) = (call_stack::lines(), thread::last_calls());
-        lock(&self.violations).push(Violation { rule: name(rule), demand, what, history, objects, stack, calls });
+        lock(&self.violations).push(Violation {
+            rule: name(rule),
+            demand,
+            what,
+            history,
+            objects,
+            stack,
+            calls,
+            failed,
+        });
     }
 
     /// What a real machine would end with, where no rule of the contract says it better.
@@ -283,7 +299,10 @@ impl Judge {
                 (count > 0).then(|| (format!("V{n:02}"), count))
             })
             .collect();
-        let replay = lock(&self.replay).as_ref().map(|command| format!("{command} --seed {}", self.seed));
+        let replay = lock(&self.replay).as_ref().map(|command| {
+            let failing = kernel().faults.replay().map(|plan| format!(" --failing {plan}")).unwrap_or_default();
+            format!("{command} --seed {}{failing}", self.seed)
+        });
         let under_way = lock(&self.under_way).clone();
         Verdict { seed: self.seed, replay, under_way, evaluated, violations: lock(&self.violations).clone() }
     }

@@ -22,6 +22,7 @@ use crate::{
     registry::Registry,
     sched::Sched,
     sync::lock,
+    thread,
     wdf::Wdf,
     wfp::Wfp,
 };
@@ -115,6 +116,7 @@ impl Kernel {
             drivers: Mutex::default(),
         }));
         CURRENT.store(kernel, Ordering::SeqCst);
+        thread::forget_calls();
         kernel
     }
 

@@ -14,18 +14,19 @@ use nblease_lab::{
     clock::Mode,
     edges::capture,
     faults::Plan,
-    judge::{Verdict, replay as replay_of},
+    judge::replay as replay_of,
     lab::{Lab, LabConfig},
     ndis::Inf,
     scenario::{
         any::{self, Any},
         capture::As,
         faults, hold,
-        lifecycle::{self, Lifecycle},
+        lifecycle::Lifecycle,
         live::{Place, Wire},
         lwf_logo,
         replay::{self, Replayed},
         stress::{self, Stress},
+        survival::Lives,
     },
     user_socket::UserSocket,
 };
@@ -77,9 +78,19 @@ struct LifecycleArgs {
     /// The drivers pass everything on: what goes in has to come out.
     #[arg(long)]
     transparent: bool,
-    /// Then one more run for each call that may fail, in which it does.
+    #[command(flatten)]
+    failing: Failing,
+}
+
+/// Calls of the drivers that fail.
+#[derive(Args)]
+struct Failing {
+    /// Then lives in which each call fails once that may fail, some by chance, all while memory is low.
     #[arg(long)]
     faults: bool,
+    /// Only this life, as a report says: nth:NUMBER, nth:FIRST:COUNT, chance:SEED:ONE_IN, low:SEED:ONE_IN.
+    #[arg(long, value_name = "PLAN")]
+    failing: Option<Plan>,
 }
 
 #[derive(Args)]
@@ -108,6 +119,8 @@ struct AnyArgs {
     /// Print the report as JSON, that of a violation too.
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    failing: Failing,
 }
 
 #[derive(Args)]
@@ -186,6 +199,9 @@ struct FaultsArgs {
     /// Say each place.
     #[arg(long)]
     verbose: bool,
+    /// Only this run, as a report says: nth:NUMBER, nth:FIRST:COUNT, chance:SEED:ONE_IN, low:SEED:ONE_IN.
+    #[arg(long, value_name = "PLAN")]
+    failing: Option<Plan>,
 }
 
 #[derive(Args)]
@@ -267,12 +283,12 @@ impl RunArgs {
 }
 
 fn lives(args: &LifecycleArgs) -> Result<()> {
-    let mut lives = Lives { runs: 0, frames: 0, verdict: None };
+    let mode = if args.real { Mode::Real } else { Mode::Virtual };
+    let LifecycleArgs { rounds, transparent, .. } = *args;
+    let life = Lifecycle { drivers: args.sys.clone(), rounds, transparent, polite: false, failing: Plan::None };
+    let mut lives = Lives::default();
     for seed in args.run.seed..args.run.seed + args.runs {
-        let calls = lives.live(args, seed, &Plan::None)?;
-        for nth in 1..=if args.faults { calls } else { 0 } {
-            lives.live(args, seed, &Plan::Nth(nth))?;
-        }
+        args.failing.live(&mut lives, &args.run.config(mode, seed)?, &life)?;
     }
     let rules = lives.verdict.as_ref().map_or(0, |verdict| verdict.evaluated.len());
     if let Some(path) = &args.run.report {
@@ -283,42 +299,31 @@ fn lives(args: &LifecycleArgs) -> Result<()> {
     Ok(())
 }
 
-/// What lives came to so far.
-struct Lives {
-    runs: u64,
-    frames: usize,
-    verdict: Option<Verdict>,
-}
-
-impl Lives {
-    /// One more, with a plan of what fails: how many calls could have failed.
-    fn live(&mut self, args: &LifecycleArgs, seed: u64, plan: &Plan) -> Result<u64> {
-        let mode = if args.real { Mode::Real } else { Mode::Virtual };
-        let transparent = args.transparent && *plan == Plan::None;
-        let life = Lifecycle { drivers: args.sys.clone(), rounds: args.rounds, transparent, polite: false };
-        let lab = Lab::new(args.run.config(mode, seed)?);
-        let faults = &lab.kernel().faults;
-        faults.plan(plan.clone());
-        self.frames += lifecycle::run(&lab, &life).with_context(|| format!("seed {seed}, failing: {plan:?}"))?;
-        self.runs += 1;
-        let calls = faults.total();
-        let verdict = lab.finish();
-        match &mut self.verdict {
-            Some(all) => all.add(verdict),
-            None => self.verdict = Some(verdict),
+impl Failing {
+    /// A life, or several.
+    fn live(&self, lives: &mut Lives, config: &LabConfig, life: &Lifecycle) -> Result<()> {
+        match &self.failing {
+            Some(plan) => {
+                lives.live(config, &Lifecycle { failing: plan.clone(), transparent: false, ..life.clone() }).map(drop)
+            }
+            None if self.faults => lives.with_failures(config, life),
+            None => lives.live(config, life).map(drop),
         }
-        Ok(calls)
     }
 }
 
 fn any_filter(args: &AnyArgs) -> Result<()> {
     let mode = if args.real { Mode::Real } else { Mode::Virtual };
     let AnyArgs { rounds, transparent, polite, .. } = *args;
-    let life = Lifecycle { drivers: args.sys.clone(), rounds, transparent, polite };
+    let life = Lifecycle { drivers: args.sys.clone(), rounds, transparent, polite, failing: Plan::None };
     let replay = args.replay.as_ref().map(|path| capture::frames(path)).transpose()?.unwrap_or_default();
     let mut config = args.run.config(mode, args.run.seed)?;
     if args.json {
         config.report.get_or_insert_with(|| PathBuf::from("/dev/stdout"));
+    }
+    let mut lives = Lives::default();
+    if args.failing.faults || args.failing.failing.is_some() {
+        args.failing.live(&mut lives, &config, &life)?;
     }
     let report = any::run(&config, &Any { life, replay })?;
     if args.json {
@@ -327,6 +332,9 @@ fn any_filter(args: &AnyArgs) -> Result<()> {
     }
     for driver in report.drivers.iter().filter(|driver| !driver.lacking.is_empty()) {
         println!("{} imports and did not call: {}", driver.name, driver.lacking.join(", "));
+    }
+    if lives.runs > 0 {
+        println!("{} lives, in most of which calls failed", lives.runs);
     }
     println!("run: ok frames={} violations=0 rules_evaluated={}", report.frames, report.rules_evaluated());
     Ok(())
@@ -422,15 +430,23 @@ fn stresses(args: &StressArgs) -> Result<()> {
 
 fn fail(args: &FaultsArgs) -> Result<()> {
     let config = args.run.config(Mode::Virtual, args.run.seed)?;
-    let faults::Failed { sites, unreached, runs } = faults::run(&config, &args.sys, args.run.seed, |site| {
-        if args.verbose {
-            println!("survived: {site}");
-        }
-    })?;
+    if let Some(plan) = &args.failing {
+        let calls = faults::once(&config, &args.sys, args.run.seed, plan.clone())?;
+        println!("faults: ok failed={calls}");
+        return Ok(());
+    }
+    let faults::Failed { sites, unreached, runs, combined, low } =
+        faults::run(&config, &args.sys, args.run.seed, |site| {
+            if args.verbose {
+                println!("survived: {site}");
+            }
+        })?;
     for call in &unreached {
         println!("unreached: {call}");
     }
-    println!("{runs} runs");
+    println!("one call at a time: {runs} runs");
+    println!("some by chance: {} runs, {} calls failed", combined.runs, combined.calls);
+    println!("memory low, then there again: {} runs, {} calls failed", low.runs, low.calls);
     println!("faults: ok sites={} survived={}", sites.len(), sites.len());
     Ok(())
 }

@@ -205,6 +205,11 @@ pub fn last_calls() -> Vec<String> {
     made.map(|(function, call)| format!("{function} from {call}")).collect()
 }
 
+/// A new run begins on this thread: earlier calls were of images that are gone.
+pub fn forget_calls() {
+    CALLS.with(|calls| calls.iter().for_each(|call| call.set(("", Call { site: 0, callback: None }))));
+}
+
 /// Callbacks under way on this thread, outermost first. A signal handler may call this.
 pub fn frames() -> Vec<Frame> {
     FRAMES.with(|frames| frames.try_borrow().map(|frames| frames.clone()).unwrap_or_default())

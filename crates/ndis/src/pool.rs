@@ -112,6 +112,8 @@ impl NblPool {
     ///
     /// # Safety
     /// The chain is whole, has these bytes, and outlives the NB.
+    // Never inlined: in a loop over frames it would be called from places that no frames come to, which no test can fail.
+    #[inline(never)]
     pub(crate) unsafe fn allocate_nb(&self, mdl: *mut MDL, offset: u32, len: usize) -> Option<NonNull<NET_BUFFER>> {
         // SAFETY: the pool lives; the chain is as the caller says.
         NonNull::new(unsafe { NdisAllocateNetBuffer(self.shared().buffers, mdl, offset, len) })

@@ -129,10 +129,12 @@ impl Trial {
         let history = [lines(&violation["history"]), of_objects].concat();
         let (what, demand) = (text(&violation["what"]), text(&violation["demand"]));
         ensure!(!what.is_empty() && !demand.is_empty(), "the report lacks what was seen or what has to hold\n{said}");
-        ensure!(report["seed"] == seed, "the report has another seed\n{said}");
+        // Lives in which calls fail have seeds of their own.
+        let seed =
+            report["seed"].as_u64().filter(|said| *said == seed || self.rule == "V29").context("another seed")?;
         let replay = text(&report["replay"]);
         ensure!(
-            replay.contains(&self.filter()) && replay.ends_with(&format!("--seed {seed}")),
+            replay.contains(&self.filter()) && replay.contains("--seed "),
             "the report does not say how to replay it: {replay:?}\n{said}"
         );
         let image = format!("{}.sys+0x", self.filter());

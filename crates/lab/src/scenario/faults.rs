@@ -2,22 +2,30 @@
 //! happens under stress: the driver survives it, and nothing is left.
 //!
 //! One call fails in a run. Runs go on, each with a seed of its own, until some in a row have found no call that was not
-//! failed yet.
+//! failed yet. Then several calls fail in a run, by chance; and in the last runs memory is low for a while, after which
+//! the driver has to work in full again.
 
 use std::{collections::BTreeSet, fs, path::Path};
 
 use anyhow::{Context as _, Result};
 
-use super::stress::{self, Stress};
+use super::{
+    call_sites,
+    stress::{self, Stress},
+};
 use crate::{
     faults::{Plan, Site},
     kernel::{DriverId, kernel},
     lab::LabConfig,
-    pe::image::{Image, Import},
+    pe::image::Image,
 };
 
 /// Events of a run.
 const EVENTS: u64 = 1200;
+/// Of how many calls one fails, in the runs in which several do. With one of two the driver hardly ever starts.
+const CHANCES: [u64; 16] = [3, 5, 8, 10, 15, 20, 25, 30, 40, 50, 60, 80, 100, 150, 200, 400];
+/// The same in runs in which memory is low, between the bursts.
+const LOW: [u64; 8] = [2, 3, 5, 10, 20, 50, 100, 1000];
 /// Runs without a fresh call after which there is none.
 const IN_VAIN: usize = 25;
 
@@ -82,8 +90,21 @@ pub struct Failed {
     pub sites: BTreeSet<Site>,
     /// Calls in the image that no run came to: the function, and from where.
     pub unreached: Vec<String>,
-    /// Runs.
+    /// Runs in which one call failed, or none was found.
     pub runs: u64,
+    /// Runs in which several calls failed, and how many did in all.
+    pub combined: Count,
+    /// The same for those in which memory was low.
+    pub low: Count,
+}
+
+/// Runs, and calls that failed in them.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Count {
+    /// How many runs.
+    pub runs: u64,
+    /// How many calls.
+    pub calls: u64,
 }
 
 /// Runs it; `say` is told of each place.
@@ -107,8 +128,34 @@ pub fn run(config: &LabConfig, driver: &Path, seed: u64, mut say: impl FnMut(&st
             in_vain = 0;
         }
     }
+    for (number, one_in) in (0..).zip(CHANCES) {
+        let seed = seed + number;
+        failed.combined.add(once(config, driver, seed, Plan::Chance { seed, one_in })?);
+    }
+    for (number, one_in) in (0..).zip(LOW) {
+        let seed = seed + number;
+        failed.low.add(once(config, driver, seed, Plan::Low { seed, one_in })?);
+    }
     failed.unreached = unreached(driver, &failed.sites)?;
     Ok(failed)
+}
+
+/// One run with a plan: how many calls failed.
+///
+/// # Errors
+/// What is wrong besides broken rules, which end the process.
+pub fn once(config: &LabConfig, driver: &Path, seed: u64, plan: Plan) -> Result<u64> {
+    let context = format!("--seed {seed} --failing {plan}");
+    let stress = Stress { seed, events: EVENTS, part: 0, of: 1, without: vec![], trace: false, plan: Some(plan) };
+    stress::run(config, driver, &stress, |_, _| ()).context(context)?;
+    Ok(kernel().faults.failures())
+}
+
+impl Count {
+    fn add(&mut self, calls: u64) {
+        self.runs += 1;
+        self.calls += calls;
+    }
 }
 
 /// A place in words.
@@ -120,25 +167,9 @@ pub fn describe(site: &Site) -> String {
 
 /// Calls in the image to imports that may fail of which no run came back.
 fn unreached(driver: &Path, sites: &BTreeSet<Site>) -> Result<Vec<String>> {
-    let reached: BTreeSet<usize> = sites.iter().filter_map(|site| site.path.first().copied()).collect();
     let image = Image::parse(&fs::read(driver).with_context(|| driver.display().to_string())?)?;
-    let may_fail: Vec<&Import> =
-        image.imports.iter().filter(|import| MAY_FAIL.contains(&import.function.as_str())).collect();
-    let mut unreached = Vec::new();
     let base = kernel().driver(DriverId(0)).map_or(0, |info| info.base);
-    for section in image.sections.iter().filter(|section| section.executable) {
-        let end = (section.start + section.len).min(image.bytes.len());
-        for at in section.start..end.saturating_sub(6) {
-            // call qword ptr [rip + displacement]
-            let Some([0xff, 0x15, displacement @ ..]) = image.bytes.get(at..at + 6) else { continue };
-            let displacement = i32::from_le_bytes(displacement.try_into().unwrap_or_default());
-            let target = (at + 6).wrapping_add_signed(displacement as isize);
-            if let Some(import) = may_fail.iter().find(|import| import.slot == target)
-                && !reached.contains(&(at + 6))
-            {
-                unreached.push(format!("{} from {}", import.function, kernel().describe_address(base + at + 6)));
-            }
-        }
-    }
-    Ok(unreached)
+    let calls = call_sites::of(&image, |function| MAY_FAIL.contains(&function)).into_iter();
+    let never = calls.filter(|call| !sites.iter().any(|site| call.is(site, &image)));
+    Ok(never.map(|call| format!("{} from {}", call.function, kernel().describe_address(base + call.after))).collect())
 }

@@ -16,12 +16,13 @@ use nblease_ndis::sys::{
 use rand::Rng as _;
 
 use super::{
-    settle,
+    recovery, settle,
     stranger::Stranger,
     traffic::{self, Ends},
 };
 use crate::{
     clock::Mode,
+    faults::Plan,
     kernel::{DriverId, kernel},
     lab::Lab,
     ndis::{Adapter, AdapterConfig, Event, Frame, MiniportPace, OidKind, ProtocolPace, SendNbl},
@@ -46,6 +47,9 @@ pub struct Lifecycle {
     pub transparent: bool,
     /// No send comes to a stack that is paused, or to a filter that is about to be.
     pub polite: bool,
+    /// Which calls fail: from the start, but where memory is low ([`Plan::Low`]) only once the drivers run, and in the
+    /// end no more.
+    pub failing: Plan,
 }
 
 /// Runs it in a lab: frames that went through.
@@ -54,6 +58,11 @@ pub struct Lifecycle {
 /// A driver that does not load or start; for transparent drivers also frames, OIDs or events that did not get through.
 pub fn run(lab: &Lab, life: &Lifecycle) -> Result<usize> {
     // The driver comes to the adapter, or the adapter to the driver.
+    let faults = &kernel().faults;
+    let low = matches!(life.failing, Plan::Low { .. });
+    if !low {
+        faults.plan(life.failing.clone());
+    }
     let adapter_first = kernel().rng().random_bool(0.5);
     let early = adapter_first.then(|| lab.adapter(AdapterConfig::default()));
     let stranger = Stranger::lie_in_wait();
@@ -64,6 +73,10 @@ pub fn run(lab: &Lab, life: &Lifecycle) -> Result<usize> {
     }
     settle();
     let adapter = early.unwrap_or_else(|| lab.adapter(AdapterConfig::default()));
+    let before = low.then(|| recovery::passed(&adapter));
+    if low {
+        faults.plan(life.failing.clone());
+    }
     let ends = Ends::watch(&adapter);
     ends.with_loopback.store(true, Ordering::Relaxed);
     if !life.polite {
@@ -79,6 +92,10 @@ pub fn run(lab: &Lab, life: &Lifecycle) -> Result<usize> {
         traffic::send_and_receive_plain(&adapter, &ends);
         pause_round(&adapter, life.polite);
     }
+    if before.is_some() {
+        faults.end();
+        pause_round(&adapter, life.polite);
+    }
     stranger.call_and_leave();
     let second = lab.adapter(AdapterConfig { name: "Ethernet 2".to_owned(), ..AdapterConfig::default() });
     settle();
@@ -87,6 +104,10 @@ pub fn run(lab: &Lab, life: &Lifecycle) -> Result<usize> {
         if life.transparent {
             through?;
         }
+    }
+    if let Some(before) = before {
+        recovery::judge(&adapter, before);
+        recovery::judge(&second, before);
     }
     let second_ends = Ends::watch(&second);
     traffic_round(&second, &second_ends, life.rounds);

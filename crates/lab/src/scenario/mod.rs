@@ -1,6 +1,7 @@
 //! What a lab is put through: each scenario drives adapters, and the rules judge.
 
 pub mod any;
+pub mod call_sites;
 pub mod capture;
 pub mod faults;
 pub mod hold;
@@ -8,9 +9,11 @@ pub mod lifecycle;
 pub mod live;
 pub mod lwf_logo;
 pub mod reader;
+pub mod recovery;
 pub mod replay;
 mod stranger;
 pub mod stress;
+pub mod survival;
 pub mod traffic;
 
 use crate::{clock::Mode, kernel::kernel};

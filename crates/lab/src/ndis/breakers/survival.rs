@@ -23,7 +23,10 @@ fn v29_what_breaks_after_a_failed_call_was_not_survived() {
     });
     assert_eq!(broken, ["V29"]);
     let what = kernel().judge.verdict().violations.remove(0).what;
-    assert!(what.starts_with("did not survive NetBuffer number 1"), "{what}");
+    assert!(
+        what.starts_with("did not survive the failure of NetBuffer number 1 (NdisAllocateNetBufferListPool from "),
+        "{what}"
+    );
     assert!(what.contains(": V06: "), "{what}");
 }
 

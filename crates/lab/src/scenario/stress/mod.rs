@@ -7,6 +7,7 @@
 mod control;
 mod event;
 mod reader;
+mod recovery;
 mod round;
 mod traffic;
 mod world;

@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 use rand::{Rng as _, SeedableRng as _, rngs::SmallRng};
 
-use super::{Stress, event::Event, mix, world::World};
+use super::{Stress, event::Event, mix, recovery, world::World};
 use crate::{
     clock::Mode,
     faults::Plan,
@@ -95,6 +95,10 @@ pub fn run(config: &LabConfig, driver: &Path, seed: u64, events: u64, stress: &S
     for _ in 0..nature.adapters {
         world.plug(&mut rng);
     }
+    let low = stress.plan.clone().filter(|plan| matches!(plan, Plan::Low { .. }));
+    if let Some(plan) = &low {
+        kernel.faults.plan(plan.clone());
+    }
     for number in (0..events).filter(|number| !stress.without.iter().any(|range| range.contains(number))) {
         kernel.reseed(mix(seed, number));
         let mut rng = SmallRng::seed_from_u64(mix(!seed, number));
@@ -105,6 +109,13 @@ pub fn run(config: &LabConfig, driver: &Path, seed: u64, events: u64, stress: &S
         }
         world.play(event, &mut rng)?;
         ended.events += 1;
+    }
+    if low.is_some() {
+        kernel.judge.under_way(format!("round {seed}: memory is there again"));
+        world.come_to_rest(&mut rng);
+        kernel.faults.end();
+        world.end_programs(&mut rng);
+        recovery::check(&lab).context("after calls failed and fail no more")?;
     }
     kernel.judge.under_way(format!("round {seed}: end"));
     ended.frames = world.frames();
@@ -119,6 +130,8 @@ pub fn run(config: &LabConfig, driver: &Path, seed: u64, events: u64, stress: &S
 fn start(lab: &Lab, path: &Path, nature: &Nature, plan: Option<&Plan>, rng: &mut SmallRng) -> Result<DriverId> {
     let faults = &kernel().faults;
     match plan {
+        // Memory is low only later.
+        Some(Plan::Low { .. }) => {}
         Some(plan) => faults.plan(plan.clone()),
         None if nature.faults && rng.random_bool(0.2) => faults.plan(Plan::Nth(rng.random_range(1..30))),
         None => {}
@@ -131,13 +144,19 @@ fn start(lab: &Lab, path: &Path, nature: &Nature, plan: Option<&Plan>, rng: &mut
     let left = kernel().memory.pool.live(driver);
     ensure!(left.is_empty(), "left by a DriverEntry that failed: {left:?}");
     faults.plan(Plan::None);
-    lab.run(path)
+    let driver = lab.run(path)?;
+    // Where some calls fail by chance, others do from now on.
+    if let Some(plan @ Plan::Chance { .. }) = plan {
+        faults.plan(plan.clone());
+    }
+    Ok(driver)
 }
 
 /// The end: programs close or die, adapters go or stay, the driver is unloaded. What was left.
 fn take_down(lab: &Lab, driver: DriverId, mut world: World<'_>, rng: &mut SmallRng) -> Result<u64> {
     world.come_to_rest(rng);
-    kernel().faults.plan(Plan::None);
+    // What failed is not forgotten where a plan was given: what is left was not freed for its sake.
+    kernel().faults.end();
     let programs_first = rng.random_bool(0.7);
     if programs_first {
         world.end_programs(rng);
