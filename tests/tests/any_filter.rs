@@ -5,6 +5,7 @@ use std::process::Command;
 
 use nblease_lab::{
     clock::Mode,
+    faults::Plan,
     io::{Completion, Handle, NtStatus, Process},
     judge::EXIT_VIOLATION,
     kernel::kernel,
@@ -160,7 +161,7 @@ fn a_filter_may_leave_out_handlers() {
             kernel().registry.set("Handlers", Value::Dword(handlers));
             kernel().registry.set("Minor", Value::Dword(minor));
             let drivers = vec![built("filters/handlers.sys")];
-            let life = Lifecycle { drivers, rounds: 4, transparent: true, polite: true };
+            let life = Lifecycle { drivers, rounds: 4, transparent: true, polite: true, failing: Plan::None };
             let frames = lifecycle::run(&lab, &life).unwrap_or_else(|why| panic!("{handlers:#x} 6.{minor}: {why:#}"));
             assert!(frames > 0, "{handlers:#x} 6.{minor}");
             let verdict = lab.finish();
