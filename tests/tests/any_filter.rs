@@ -101,7 +101,7 @@ fn what_filters_import_of_the_kernel_is_there() {
 
 #[test]
 fn the_kernels_library_is_there() {
-    checks_hold("library", 9);
+    checks_hold("library", 11);
 }
 
 #[test]

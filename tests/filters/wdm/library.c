@@ -226,7 +226,58 @@ static ULONG mappings(void) {
     return 0;
 }
 
+IMPORT PKEVENT IoCreateNotificationEvent(PUNICODE_STRING, PHANDLE);
+IMPORT NTSTATUS ZwCreateEvent(PHANDLE, ACCESS_MASK, POBJECT_ATTRIBUTES, int, BOOLEAN);
+IMPORT NTSTATUS ZwOpenEvent(PHANDLE, ACCESS_MASK, POBJECT_ATTRIBUTES);
+IMPORT NTSTATUS ZwSetEvent(HANDLE, PLONG);
+IMPORT NTSTATUS ZwWaitForSingleObject(HANDLE, BOOLEAN, PLARGE_INTEGER);
+
+static ULONG events(void) {
+    UNICODE_STRING name = STRING(L"\\BaseNamedObjects\\own");
+    OBJECT_ATTRIBUTES attributes = { sizeof(attributes), 0, &name, 0x240, 0, 0 };
+    LARGE_INTEGER now = { .QuadPart = 0 };
+    HANDLE first, second, third;
+    LONG before;
+    CHECK(ZwOpenEvent(&first, 0x1f0003, &attributes) == (NTSTATUS)0xc0000034);
+    PKEVENT event = IoCreateNotificationEvent(&name, &first);
+    CHECK(event && KeResetEvent(event) == 1);
+    CHECK(ZwCreateEvent(&second, 0x1f0003, &attributes, 0, 0) == (NTSTATUS)0xc0000035);
+    CHECK(ZwOpenEvent(&second, 0x1f0003, &attributes) == STATUS_SUCCESS);
+    CHECK(ZwWaitForSingleObject(first, 0, &now) == STATUS_TIMEOUT);
+    CHECK(ZwSetEvent(second, &before) == STATUS_SUCCESS && before == 0);
+    CHECK(ZwWaitForSingleObject(first, 0, &now) == STATUS_SUCCESS);
+    CHECK(ZwCreateEvent(&third, 0x1f0003, 0, 1, 1) == STATUS_SUCCESS);
+    CHECK(ZwWaitForSingleObject(third, 0, 0) == STATUS_SUCCESS && ZwWaitForSingleObject(third, 0, &now) == STATUS_TIMEOUT);
+    CHECK(ZwClose(first) == STATUS_SUCCESS && ZwClose(second) == STATUS_SUCCESS && ZwClose(third) == STATUS_SUCCESS);
+    return 0;
+}
+
+IMPORT NTSTATUS IoAllocateDriverObjectExtension(PDRIVER_OBJECT, PVOID, ULONG, PVOID *);
+IMPORT PVOID IoGetDriverObjectExtension(PDRIVER_OBJECT, PVOID);
+IMPORT void KeQueryNodeActiveAffinity(USHORT, PVOID, USHORT *);
+static PDRIVER_OBJECT own_driver;
+
+static ULONG extensions(void) {
+    PVOID extension, another;
+    USHORT count = 0;
+    CHECK(IoAllocateDriverObjectExtension(own_driver, (PVOID)events, 64, &extension) == STATUS_SUCCESS);
+    memset(extension, 7, 64);
+    CHECK(IoAllocateDriverObjectExtension(own_driver, (PVOID)events, 64, &another) == (NTSTATUS)0xc0000035);
+    CHECK(IoGetDriverObjectExtension(own_driver, (PVOID)events) == extension);
+    CHECK(!IoGetDriverObjectExtension(own_driver, (PVOID)mappings));
+    KeQueryNodeActiveAffinity(0, 0, &count);
+    CHECK(count > 0);
+    return 0;
+}
+
 static check *const checks[] = {
-    bitmaps, tables, addresses, numbers, times, callbacks, rundown, work_items, mappings,
+    bitmaps, tables, addresses, numbers, times, callbacks, rundown, work_items, mappings, events, extensions,
 };
+#define DriverEntry device_entry
 CHECKING_DEVICE(L"library")
+#undef DriverEntry
+
+NTSTATUS DriverEntry(PDRIVER_OBJECT driver, PUNICODE_STRING registry_path) {
+    own_driver = driver;
+    return device_entry(driver, registry_path);
+}

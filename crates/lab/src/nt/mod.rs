@@ -21,6 +21,7 @@ mod debug;
 mod device;
 mod dpc;
 pub mod driver;
+mod driver_extension;
 mod event;
 pub(crate) mod exception;
 mod file;
@@ -34,6 +35,7 @@ mod machine;
 pub(crate) mod mdl;
 mod memory_routines;
 mod mutex;
+mod node;
 mod number;
 mod object;
 mod pool;
@@ -77,6 +79,8 @@ pub struct Objects {
     cancel_lock: cancel::CancelLock,
     callbacks: callback::Callbacks,
     generic_tables: generic_table::Tables,
+    driver_extensions: driver_extension::Extensions,
+    events: event::Events,
     files: file::Files,
     irps: irp::Irps,
     registrations: registration::Registrations,
@@ -95,6 +99,7 @@ pub fn exports() -> Vec<&'static [Export]> {
         debug::EXPORTS,
         device::EXPORTS,
         dpc::EXPORTS,
+        driver_extension::EXPORTS,
         event::EXPORTS,
         exception::EXPORTS,
         file::EXPORTS,
@@ -109,6 +114,7 @@ pub fn exports() -> Vec<&'static [Export]> {
         memory_routines::EXPORTS,
         memory_routines::DIRECT_EXPORTS,
         mutex::EXPORTS,
+        node::EXPORTS,
         number::EXPORTS,
         object::EXPORTS,
         object::DATA_EXPORTS,

@@ -148,6 +148,15 @@ fn wait(
     result
 }
 
+/// Waits for one object.
+pub(super) fn wait_for(
+    function: &'static str,
+    object: *mut DISPATCHER_HEADER,
+    timeout: *mut LARGE_INTEGER,
+) -> NTSTATUS {
+    wait(function, Some(object.cast()), timeout, || try_take(object).then_some(STATUS_SUCCESS))
+}
+
 unsafe extern "efiapi" fn ke_wait_for_single_object(
     object: PVOID,
     _reason: KWAIT_REASON,
