@@ -115,6 +115,11 @@ impl Registry {
         new
     }
 
+    /// Deletes a key that was made: whether it was there.
+    pub fn delete_key(&self, path: &str) -> bool {
+        lock(&self.keys).remove(&folded(path)).is_some()
+    }
+
     fn with_key<R>(&self, path: &str, f: impl FnOnce(&mut Key) -> R) -> R {
         let path = folded(path);
         if is_parameters(&path) {

@@ -308,10 +308,21 @@ pub fn may_wait(function: &'static str) {
     kernel().judge.check(rule::V38, IRQL.get() < DISPATCH_LEVEL, || format!("{function} waits at IRQL {}", IRQL.get()));
 }
 
+/// Kind of the locks with which KMDF serializes a driver's callbacks, for [`lock_taken`].
+pub const FRAMEWORKS_LOCK: &str = "callback lock of the framework";
+
 /// Checks that no lock of the driver's is held: for calls into NDIS that hand packets over, and completions (V39).
 pub fn no_locks(function: &'static str) {
+    no_locks_but(function, "");
+}
+
+/// As [`no_locks`], for a function that may be called with locks of one kind.
+pub fn no_locks_but(function: &'static str, kind: &str) {
     let at_entry = FRAMES.with_borrow(|frames| frames.last().map_or(0, |f| f.locks_at_entry));
-    let held = LOCKS.with_borrow(|locks| locks.get(at_entry..).unwrap_or_default().to_vec());
+    let held = LOCKS.with_borrow(|locks| {
+        let own = locks.get(at_entry..).unwrap_or_default().iter();
+        own.filter(|lock| lock.kind != kind).cloned().collect::<Vec<_>>()
+    });
     kernel().judge.check(rule::V39, held.is_empty(), || format!("{function} called with locks held: {held:?}"));
 }
 

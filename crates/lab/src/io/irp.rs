@@ -343,7 +343,7 @@ impl Irp {
     }
 
     /// The IRP's own fields and its stack location's, through the lab's view.
-    pub(super) fn with_raw<R>(&self, f: impl FnOnce(&mut sys::IRP, &mut sys::IO_STACK_LOCATION) -> R) -> R {
+    pub(crate) fn with_raw<R>(&self, f: impl FnOnce(&mut sys::IRP, &mut sys::IO_STACK_LOCATION) -> R) -> R {
         let raw: *mut Raw = self.raw.lab().cast();
         // SAFETY: the lab's view is always writable and lives as long as `self`. A driver may touch the IRP at the same
         // time, as on a real machine.

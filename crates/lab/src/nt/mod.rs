@@ -71,7 +71,7 @@ pub struct Objects {
     timers: timer::Timers,
     work_items: work_item::WorkItems,
     drivers: driver::Drivers,
-    handles: object::Handles,
+    pub(crate) handles: object::Handles,
     resources: resource::Resources,
     lookasides: lookaside::Lookasides,
     providers: trace::Providers,

@@ -112,6 +112,20 @@ impl Handles {
         std::ptr::without_provenance_mut(handle)
     }
 
+    /// A handle of the system's own for a registry key: for whoever opens it on the driver's behalf, and closes it.
+    pub(crate) fn add_key(&self, path: String) -> HANDLE {
+        let handle = self.add(Object::Key(path));
+        if let Some(open) = lock(&self.state).open.get_mut(&handle.addr()) {
+            open.driver = None;
+        }
+        handle
+    }
+
+    /// Closes what [`Self::add_key`] gave.
+    pub(crate) fn close_key(&self, handle: HANDLE) {
+        lock(&self.state).open.remove(&handle.addr());
+    }
+
     /// What a handle stands for.
     pub(super) fn get(&self, handle: HANDLE) -> Option<Object> {
         lock(&self.state).open.get(&handle.addr()).map(|open| open.object.clone())

@@ -4,11 +4,8 @@ use std::ffi::CStr;
 
 use nblease_ndis::sys;
 
-use super::object::Handle;
-use crate::{
-    io::{NtStatus, status},
-    kernel::kernel,
-};
+use super::{object::Handle, sized};
+use crate::io::{NtStatus, status};
 
 /// EvtCleanupCallback or EvtDestroyCallback.
 pub(crate) type ObjectEvent = sys::EVT_WDF_OBJECT_CONTEXT_CLEANUP;
@@ -42,11 +39,22 @@ pub(crate) struct Attributes {
     pub destroy: Option<ObjectEvent>,
     pub parent: Handle,
     pub context: Option<ContextType>,
-    /// ExecutionLevel is WdfExecutionLevelPassive.
-    pub passive: bool,
+    /// `WDF_EXECUTION_LEVEL`; 0 as WdfExecutionLevelInheritFromParent.
+    pub level: i32,
+    /// `WDF_SYNCHRONIZATION_SCOPE`; 0 as WdfSynchronizationScopeInheritFromParent.
+    pub scope: i32,
 }
 
 impl Attributes {
+    /// Whether callbacks come at PASSIVE_LEVEL, where the parent's do or do not.
+    pub(crate) fn passive_below(&self, parent: bool) -> bool {
+        match self.level {
+            sys::WdfExecutionLevelPassive => true,
+            sys::WdfExecutionLevelDispatch => false,
+            _ => parent,
+        }
+    }
+
     /// Reads and checks attributes; a null pointer (WDF_NO_OBJECT_ATTRIBUTES) gives the defaults. `constrained`: whether
     /// an execution level and a synchronization scope may be set.
     ///
@@ -91,15 +99,13 @@ impl Attributes {
         if !constrained && raw.ExecutionLevel != sys::WdfExecutionLevelInheritFromParent {
             return Err(status::WDF_EXECUTION_LEVEL_INVALID);
         }
-        if scoped {
-            kernel().judge.bug_check("the lab models no synchronization scope but None");
-        }
         Ok(Self {
             cleanup: raw.EvtCleanupCallback,
             destroy: raw.EvtDestroyCallback,
             parent: raw.ParentObject.addr(),
             context,
-            passive: raw.ExecutionLevel == sys::WdfExecutionLevelPassive,
+            level: raw.ExecutionLevel,
+            scope: raw.SynchronizationScope,
         })
     }
 }
@@ -111,11 +117,8 @@ unsafe fn context_type(raw: &sys::WDF_OBJECT_ATTRIBUTES) -> Result<Option<Contex
         // A size without a type is refused.
         return if raw.ContextSizeOverride > 0 { Err(status::WDF_OBJECT_ATTRIBUTES_INVALID) } else { Ok(None) };
     }
-    // SAFETY: the caller's promise.
-    let info = unsafe { raw.ContextTypeInfo.read_unaligned() };
-    if info.Size as usize != size_of::<sys::WDF_OBJECT_CONTEXT_TYPE_INFO>() {
-        return Err(status::INFO_LENGTH_MISMATCH);
-    }
+    // SAFETY: the caller's promise; the first versions had three fields.
+    let info = unsafe { sized::read(raw.ContextTypeInfo, &[24]) }?;
     let unnamed = info.ContextSize > 0 && info.ContextName.is_null();
     let smaller = raw.ContextSizeOverride > 0 && raw.ContextSizeOverride < info.ContextSize;
     if unnamed || smaller {

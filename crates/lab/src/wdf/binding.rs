@@ -6,7 +6,7 @@ use std::{mem, ptr, sync::Mutex};
 
 use nblease_ndis::sys::{self, DRIVER_OBJECT, UNICODE_STRING, WDF_DRIVER_GLOBALS};
 
-use super::{driver, table::Table, text};
+use super::{driver, give, table::Table, text};
 use crate::{
     exports,
     io::{NtStatus, lent::Lent, status},
@@ -27,6 +27,10 @@ pub const EXPORTS: &[Export] = exports! {
 
 /// Functions in the tables of frameworks up to 1.13, which copied the table instead of handing out its address.
 const LAST_COPIED: usize = 438;
+/// Functions in the tables of the frameworks that were released, 1.0 to 1.33 (fxlibrarycommon.cpp).
+const TABLES: [usize; 13] = [383, 386, 387, 396, 432, 438, 444, 446, 448, 451, 453, 454, 458];
+/// The version that the lab models.
+const MINOR: u32 = 33;
 
 /// The head of WDF_BIND_INFO, common to all its versions.
 #[repr(C)]
@@ -40,6 +44,17 @@ pub(crate) struct BindInfo {
     pub function_count: u32,
     pub function_table: *mut *const *const (),
     pub module: sys::PVOID,
+}
+
+/// What WDF_BIND_INFO2 adds for drivers that were built for 1.25 and above: where the driver's own variables lie (fxldr.h).
+#[repr(C)]
+#[derive(Clone, Copy)]
+struct Availability {
+    minimum_minor: *const u32,
+    higher_than_framework: *mut u8,
+    functions: *mut u32,
+    structures: *mut u32,
+    structure_sizes: *mut usize,
 }
 
 /// The drivers that are bound.
@@ -106,12 +121,23 @@ pub(crate) unsafe extern "win64" fn version_bind(
     // SAFETY: the stub passes the loader's registry path.
     let Ok(path) = (unsafe { text::read(registry_path) }) else { return status::INVALID_PARAMETER };
     // SAFETY: the stub passes a bind structure that begins as every version of it does.
-    let info = unsafe { info.read_unaligned() };
-    let count = info.function_count as usize;
-    let known = info.major == 1 && info.minor <= 33 && count > 0 && count <= sys::WDF_FUNCTIONS.len();
-    if !known || info.function_table.is_null() {
+    let bind = unsafe { info.read_unaligned() };
+    // SAFETY: it says how long it is.
+    let availability = unsafe { availability(info, &bind) };
+    let count = bind.function_count as usize;
+    // SAFETY: the pointer is to a variable of the driver.
+    let least = availability.map_or(bind.minor, |a| if bind.minor > MINOR { unsafe { *a.minimum_minor } } else { 0 });
+    let newer = bind.minor > MINOR;
+    if bind.major != 1 || least > MINOR || bind.function_table.is_null() || !(newer || TABLES.contains(&count)) {
+        let name = kernel().driver_name(caller("WdfVersionBind"));
+        eprintln!("{name} wants KMDF {}.{} with {count} functions; the lab has 1.{MINOR}", bind.major, bind.minor);
         return status::INVALID_PARAMETER;
     }
+    if let Some(availability) = availability {
+        // SAFETY: as above.
+        unsafe { say_what_is_there(&availability, newer, count) };
+    }
+    let info = bind;
     let service = path.rsplit('\\').next().unwrap_or_default();
     let (bound, table) = kernel().wdf.bindings.bind(caller("WdfVersionBind"), service);
     if count <= LAST_COPIED {
@@ -124,6 +150,33 @@ pub(crate) unsafe extern "win64" fn version_bind(
     // SAFETY: `globals` is the stub's variable.
     unsafe { globals.write_unaligned(bound) };
     status::SUCCESS
+}
+
+/// The further part of a bind structure, where it has one.
+///
+/// # Safety
+/// `info` has as many bytes as `bind`, its head, says.
+unsafe fn availability(info: *const BindInfo, bind: &BindInfo) -> Option<Availability> {
+    let whole = size_of::<BindInfo>() + size_of::<Availability>();
+    // SAFETY: the caller's promise.
+    (bind.size as usize >= whole).then(|| unsafe { info.add(1).cast::<Availability>().read_unaligned() })
+}
+
+/// Fills the variables by which a driver asks whether a function or structure is there (WDF_IS_FUNCTION_AVAILABLE and its
+/// kin). A driver for a newer framework is told of no structures beyond those that its oldest framework has.
+///
+/// # Safety
+/// The pointers are null or to the driver's variables.
+unsafe fn say_what_is_there(availability: &Availability, newer: bool, count: usize) {
+    let functions = count.min(sys::WDF_FUNCTIONS.len()) as u32;
+    // SAFETY: the caller's promise.
+    unsafe { give(availability.higher_than_framework, u8::from(newer)) };
+    // SAFETY: as above.
+    unsafe { give(availability.functions, functions) };
+    if newer {
+        // SAFETY: as above.
+        unsafe { give(availability.structures, 0) };
+    }
 }
 
 pub(crate) unsafe extern "win64" fn version_unbind(
@@ -146,7 +199,7 @@ pub(crate) unsafe extern "win64" fn version_bind_class(
     _globals: *mut *mut WDF_DRIVER_GLOBALS,
     _class: sys::PVOID,
 ) -> NtStatus {
-    unmodelled("WdfVersionBindClass")
+    kernel().judge.bug_check("WdfVersionBindClass: the driver wants a class extension of KMDF, and the lab has none")
 }
 
 pub(crate) unsafe extern "win64" fn version_unbind_class(
@@ -154,10 +207,25 @@ pub(crate) unsafe extern "win64" fn version_unbind_class(
     _globals: *mut WDF_DRIVER_GLOBALS,
     _class: sys::PVOID,
 ) {
-    unmodelled("WdfVersionUnbindClass")
+    kernel().judge.bug_check("WdfVersionUnbindClass: the lab has no class extensions of KMDF")
 }
+
+/// What the lab leaves out of KMDF, by the beginnings of the functions' names.
+const LEFT_OUT: &[(&[&str], &str)] = &[
+    (&["WdfUsb"], "USB targets"),
+    (&["WdfDma", "WdfCommonBuffer"], "DMA"),
+    (&["WdfInterrupt"], "interrupts"),
+    (&["WdfIoResource", "WdfCmResource"], "hardware resources"),
+    (&["WdfWmi"], "WMI"),
+    (&["WdfCx", "WdfCompanion", "WdfDeviceRetrieveCompanion"], "class extensions and companions"),
+    (&["WdfDeviceMiniport"], "WDF miniports"),
+    (&["WdfChildList", "WdfPdo", "WdfFdo"], "PnP devices"),
+    (&["WdfDevice", "WdfRequestStopAcknowledge"], "PnP and power, which control devices do not have"),
+];
 
 /// Ends the run: the driver called what the lab does not model.
 pub(crate) fn unmodelled(function: &str) -> ! {
-    kernel().judge.bug_check(format!("the lab does not model {function}"))
+    let family = LEFT_OUT.iter().find(|(starts, _)| starts.iter().any(|start| function.starts_with(start)));
+    let why = family.map(|(_, what)| format!(": of KMDF it leaves out {what}")).unwrap_or_default();
+    kernel().judge.bug_check(format!("the lab does not model {function}{why}"))
 }

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use nblease_ndis::sys::{self, DEVICE_OBJECT, UNICODE_STRING, WDF_DRIVER_GLOBALS, WDF_OBJECT_ATTRIBUTES};
+use nblease_ndis::sys::{self, UNICODE_STRING, WDF_DRIVER_GLOBALS, WDF_OBJECT_ATTRIBUTES};
 
 use super::{
     as_pointer,
@@ -15,7 +15,9 @@ use super::{
     enter, file, give, lifecycle, may_allocate,
     object::{Body, Handle, Kind, NULL},
     queue::{self, Queue},
-    request_cancel, state, text,
+    request_cancel, state,
+    sync::{CallbackLock, Constraints},
+    text,
 };
 use crate::{
     faults::FaultKind,
@@ -37,6 +39,17 @@ pub(crate) struct Device {
     pub pended_creates: Handle,
     /// Deleted while files were open.
     pub delete_pending: bool,
+    pub constraints: Constraints,
+    /// What the file events are called with.
+    pub file_lock: Option<Arc<CallbackLock>>,
+}
+
+impl Device {
+    /// The queue for requests of a kind; NULL where there is none.
+    pub(crate) fn queue_for(&self, major: Major) -> Handle {
+        let own = slot(major).map_or(NULL, |slot| self.queues[slot]);
+        if own == NULL { self.default_queue } else { own }
+    }
 }
 
 /// The place of a major function in [`Device::queues`].
@@ -99,7 +112,15 @@ pub(crate) unsafe extern "win64" fn create(
         return status;
     }
     let parent = default_parent(id);
-    let driver_object = state().driver("WdfDeviceCreate", parent).object;
+    let (driver_object, constraints) = {
+        let mut state = state();
+        let driver = state.driver("WdfDeviceCreate", parent);
+        (driver.object, driver.constraints.of_device(&attributes))
+    };
+    let file_lock = match constraints.of_files(&description.file_attributes, description.file_attributes_given) {
+        Ok(lock) => lock,
+        Err(status) => return status,
+    };
     let config = DeviceConfig {
         driver: id,
         driver_object,
@@ -128,11 +149,13 @@ pub(crate) unsafe extern "win64" fn create(
         create_queue: NULL,
         pended_creates: NULL,
         delete_pending: false,
+        constraints: constraints.clone(),
+        file_lock,
     }));
     let handle = {
         let mut state = state();
         let handle = state.add(Kind::Device, id, parent, &attributes, body);
-        let creates = Body::Queue(Box::new(Queue::for_creates(handle)));
+        let creates = Body::Queue(Box::new(Queue::for_creates(handle, constraints)));
         let creates = state.add(Kind::Queue, id, handle, &Attributes::default(), creates);
         state.device("WdfDeviceCreate", handle).pended_creates = creates;
         if let Some(init) = state.get_mut(init_handle) {
@@ -223,46 +246,6 @@ pub(crate) unsafe extern "win64" fn configure_request_dispatching(
     }
     *place = queue.addr();
     status::SUCCESS
-}
-
-/// WdfDeviceGetDriver.
-pub(crate) unsafe extern "win64" fn get_driver(
-    globals: *mut WDF_DRIVER_GLOBALS,
-    device: sys::WDFDEVICE,
-) -> sys::WDFDRIVER {
-    let id = enter!("WdfDeviceGetDriver", globals);
-    state().device("WdfDeviceGetDriver", device.addr());
-    as_pointer(default_parent(id))
-}
-
-/// WdfDeviceGetDefaultQueue.
-pub(crate) unsafe extern "win64" fn get_default_queue(
-    globals: *mut WDF_DRIVER_GLOBALS,
-    device: sys::WDFDEVICE,
-) -> sys::WDFQUEUE {
-    enter!("WdfDeviceGetDefaultQueue", globals);
-    as_pointer(state().device("WdfDeviceGetDefaultQueue", device.addr()).default_queue)
-}
-
-/// WdfDeviceWdmGetDeviceObject.
-pub(crate) unsafe extern "win64" fn wdm_get_device_object(
-    globals: *mut WDF_DRIVER_GLOBALS,
-    device: sys::WDFDEVICE,
-) -> *mut DEVICE_OBJECT {
-    enter!("WdfDeviceWdmGetDeviceObject", globals);
-    state().device("WdfDeviceWdmGetDeviceObject", device.addr()).io.object()
-}
-
-/// WdfDeviceGetFileObject: the framework's object of a FILE_OBJECT.
-pub(crate) unsafe extern "win64" fn get_file_object(
-    globals: *mut WDF_DRIVER_GLOBALS,
-    device: sys::WDFDEVICE,
-    file: *mut sys::FILE_OBJECT,
-) -> sys::WDFFILEOBJECT {
-    enter!("WdfDeviceGetFileObject", globals);
-    let io = state().device("WdfDeviceGetFileObject", device.addr()).io.clone();
-    let found = io.files().iter().find(|f| f.object() == file).map_or(NULL, |f| f.context());
-    as_pointer(found)
 }
 
 /// Takes a device's names away. Whether its object can be deleted now: not while files are open on it.

@@ -9,6 +9,7 @@ use nblease_ndis::sys::{self, UNICODE_STRING, WDF_DRIVER_GLOBALS, WDF_FILEOBJECT
 use super::{
     as_pointer,
     attributes::{Attributes, Parent},
+    caller_context::EvtIoInCallerContext,
     enter, lifecycle, may_allocate,
     object::{Body, Kind, NULL},
     state, text,
@@ -32,7 +33,19 @@ pub(crate) struct DeviceInit {
     pub io_type: i32,
     pub file_config: Option<WDF_FILEOBJECT_CONFIG>,
     pub file_attributes: Attributes,
+    /// WdfDeviceInitSetFileObjectConfig was given attributes.
+    pub file_attributes_given: bool,
     pub request_attributes: Attributes,
+    pub in_caller_context: Option<EvtIoInCallerContext>,
+    pub shutdown: Option<Shutdown>,
+}
+
+/// EvtDeviceShutdownNotification.
+pub(crate) type Shutdown = unsafe extern "efiapi" fn(sys::WDFDEVICE);
+
+/// Changes what a PWDFDEVICE_INIT says.
+pub(crate) fn change(ddi: &'static str, init: sys::PVOID, change: impl FnOnce(&mut DeviceInit)) {
+    change(state().device_init(ddi, init.addr()));
 }
 
 // SAFETY: the raw parts are addresses of the driver's functions, which any thread may call.
@@ -61,7 +74,10 @@ pub(crate) unsafe extern "win64" fn allocate(
         io_type: sys::WdfDeviceIoBuffered,
         file_config: None,
         file_attributes: Attributes::default(),
+        file_attributes_given: false,
         request_attributes: Attributes::default(),
+        in_caller_context: None,
+        shutdown: None,
     };
     let body = Body::DeviceInit(Box::new(init));
     as_pointer(state().add(Kind::DeviceInit, id, NULL, &Attributes::default(), body))
@@ -162,6 +178,7 @@ pub(crate) unsafe extern "win64" fn set_file_object_config(
     enter!("WdfDeviceInitSetFileObjectConfig", globals);
     // SAFETY: a driver passes its configuration.
     let config = unsafe { config.read_unaligned() };
+    let given = !attributes.is_null();
     // SAFETY: a driver passes its attributes or null.
     let attributes = unsafe { Attributes::read(attributes, Parent::NotAllowed, true) };
     let classes = sys::WdfFileObjectNotRequired..=sys::WdfFileObjectWdfCannotUseFsContexts;
@@ -174,6 +191,7 @@ pub(crate) unsafe extern "win64" fn set_file_object_config(
     let init = state.device_init("WdfDeviceInitSetFileObjectConfig", init.addr());
     init.file_config = Some(config);
     init.file_attributes = attributes.unwrap_or_default();
+    init.file_attributes_given = given;
 }
 
 /// WdfDeviceInitSetRequestAttributes.

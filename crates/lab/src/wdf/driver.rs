@@ -13,7 +13,9 @@ use super::{
     attributes::{Attributes, Parent},
     enter, event, give, lifecycle, may_allocate,
     object::{Body, Handle, Kind, NULL},
-    state, text,
+    sized, state, string,
+    sync::Constraints,
+    text,
 };
 use crate::{
     faults::FaultKind,
@@ -31,6 +33,9 @@ pub(crate) struct Driver {
     /// Address of the DRIVER_OBJECT.
     pub object: usize,
     pub unload: sys::PFN_WDF_DRIVER_UNLOAD,
+    pub constraints: Constraints,
+    /// The registry path.
+    pub registry_path: String,
     path: Lent,
 }
 
@@ -50,10 +55,10 @@ pub(crate) unsafe extern "win64" fn create(
 ) -> NtStatus {
     let id = enter!("WdfDriverCreate", globals);
     // SAFETY: a driver passes its configuration.
-    let config = unsafe { config.read_unaligned() };
-    if config.Size as usize != size_of::<WDF_DRIVER_CONFIG>() {
-        return status::INFO_LENGTH_MISMATCH;
-    }
+    let config = match unsafe { sized::read(config, &[]) } {
+        Ok(config) => config,
+        Err(status) => return status,
+    };
     let flags = config.DriverInitFlags.cast_signed();
     if flags & !FLAGS != 0 {
         return status::INVALID_PARAMETER;
@@ -78,9 +83,11 @@ pub(crate) unsafe extern "win64" fn create(
     }
     let unload = if own_dispatch { None } else { config.EvtDriverUnload };
     let units: Vec<u8> = path.encode_utf16().chain([0]).flat_map(u16::to_le_bytes).collect();
+    let constraints = Constraints::of_driver(id, &attributes);
+    let registry_path = path;
     let path = Lent::open(SpanKind::Descriptor, units.len(), 2);
     path.fill(0, &units);
-    let body = Body::Driver(Driver { object: driver_object.addr(), unload, path });
+    let body = Body::Driver(Driver { object: driver_object.addr(), unload, constraints, registry_path, path });
     let handle = state().add(Kind::Driver, id, NULL, &attributes, body);
     if !own_dispatch {
         let routine: sys::PDRIVER_UNLOAD =
@@ -148,6 +155,41 @@ pub(crate) unsafe extern "win64" fn get_registry_path(
 ) -> *mut u16 {
     enter!("WdfDriverGetRegistryPath", globals);
     state().driver("WdfDriverGetRegistryPath", driver.addr()).path.driver().cast()
+}
+
+/// WdfDriverRetrieveVersionString: "Kernel Mode Driver Framework version 1.33" and the build in the driver's WDFSTRING.
+pub(crate) unsafe extern "win64" fn retrieve_version_string(
+    globals: *mut WDF_DRIVER_GLOBALS,
+    driver: sys::WDFDRIVER,
+    to: sys::HANDLE,
+) -> NtStatus {
+    const DDI: &str = "WdfDriverRetrieveVersionString";
+    enter!("WdfDriverRetrieveVersionString", globals);
+    state().driver(DDI, driver.addr());
+    let units: Vec<u16> = "Kernel Mode Driver Framework version 1.33.0".encode_utf16().collect();
+    string::assign(DDI, to.addr(), &units).err().unwrap_or(status::SUCCESS)
+}
+
+/// WdfDriverRegisterTraceInfo: for user mode; KMDF does nothing.
+pub(crate) unsafe extern "win64" fn register_trace_info(
+    globals: *mut WDF_DRIVER_GLOBALS,
+    _driver_object: *mut DRIVER_OBJECT,
+    _trace: sys::PVOID,
+    _control: sys::PVOID,
+) -> NtStatus {
+    enter!("WdfDriverRegisterTraceInfo", globals);
+    status::SUCCESS
+}
+
+/// WdfWdmDriverGetWdfDriverHandle: null for what is not the driver's own object.
+pub(crate) unsafe extern "win64" fn wdm_get_wdf_handle(
+    globals: *mut WDF_DRIVER_GLOBALS,
+    object: *mut DRIVER_OBJECT,
+) -> sys::WDFDRIVER {
+    let id = enter!("WdfWdmDriverGetWdfDriverHandle", globals);
+    let driver = default_parent(id);
+    let own = driver != NULL && state().driver("WdfWdmDriverGetWdfDriverHandle", driver).object == object.addr();
+    as_pointer(if own { driver } else { NULL })
 }
 
 /// WdfDriverWdmGetDriverObject.

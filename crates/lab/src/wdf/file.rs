@@ -10,7 +10,7 @@ use nblease_ndis::sys::{self, WDF_DRIVER_GLOBALS};
 use super::{
     as_pointer, device, enter, event, lifecycle, may_allocate,
     object::{Body, Handle, Kind, NULL},
-    queue, request, state,
+    queue, request, state, sync,
 };
 use crate::{
     faults::FaultKind,
@@ -27,11 +27,11 @@ pub(crate) struct FileObject {
 
 /// IRP_MJ_CREATE.
 pub(crate) fn on_create(device_handle: Handle, irp: &Arc<Irp>) {
-    let (driver, config, create_queue, pended) = {
+    let (driver, config, create_queue, pended, serial) = {
         let mut state = state();
         let driver = state.any("IRP_MJ_CREATE", device_handle).driver;
         let device = state.device("IRP_MJ_CREATE", device_handle);
-        (driver, device.init.file_config, device.create_queue, device.pended_creates)
+        (driver, device.init.file_config, device.create_queue, device.pended_creates, device.file_lock.clone())
     };
     let file = match create_object(device_handle, irp) {
         Ok(file) => file,
@@ -53,9 +53,11 @@ pub(crate) fn on_create(device_handle: Handle, irp: &Arc<Irp>) {
     }
     queue::give_to_driver(pended, request);
     if let Some(callback) = callback {
-        event(driver, "EvtDeviceFileCreate", || {
-            // SAFETY: the driver registered it, and the handles are live.
-            unsafe { callback(as_pointer(device_handle), as_pointer(request), as_pointer(file)) };
+        sync::with(serial.as_ref(), || {
+            event(driver, "EvtDeviceFileCreate", || {
+                // SAFETY: the driver registered it, and the handles are live.
+                unsafe { callback(as_pointer(device_handle), as_pointer(request), as_pointer(file)) };
+            });
         });
     }
 }
@@ -90,17 +92,20 @@ pub(crate) fn destroy(file: &Arc<io::File>) {
 
 /// IRP_MJ_CLEANUP.
 pub(crate) fn on_cleanup(device_handle: Handle, irp: &Arc<Irp>) {
-    let (driver, config, queues) = {
+    let (driver, config, queues, serial) = {
         let mut state = state();
         let driver = state.any("IRP_MJ_CLEANUP", device_handle).driver;
-        let config = state.device("IRP_MJ_CLEANUP", device_handle).init.file_config;
-        (driver, config, state.of_kind(driver, Kind::Queue))
+        let device = state.device("IRP_MJ_CLEANUP", device_handle);
+        let (config, serial) = (device.init.file_config, device.file_lock.clone());
+        (driver, config, state.of_kind(driver, Kind::Queue), serial)
     };
     let file = irp.file().context();
     if let Some(callback) = config.and_then(|c| c.EvtFileCleanup) {
-        event(driver, "EvtFileCleanup", || {
-            // SAFETY: the driver registered it, and the handle is live.
-            unsafe { callback(as_pointer(file)) };
+        sync::with(serial.as_ref(), || {
+            event(driver, "EvtFileCleanup", || {
+                // SAFETY: the driver registered it, and the handle is live.
+                unsafe { callback(as_pointer(file)) };
+            });
         });
     }
     kernel().judge.evaluated(rule::V47);
@@ -112,16 +117,19 @@ pub(crate) fn on_cleanup(device_handle: Handle, irp: &Arc<Irp>) {
 
 /// IRP_MJ_CLOSE.
 pub(crate) fn on_close(device_handle: Handle, irp: &Arc<Irp>) {
-    let (driver, config) = {
+    let (driver, config, serial) = {
         let mut state = state();
         let driver = state.any("IRP_MJ_CLOSE", device_handle).driver;
-        (driver, state.device("IRP_MJ_CLOSE", device_handle).init.file_config)
+        let device = state.device("IRP_MJ_CLOSE", device_handle);
+        (driver, device.init.file_config, device.file_lock.clone())
     };
     let file = irp.file().context();
     if let Some(callback) = config.and_then(|c| c.EvtFileClose) {
-        event(driver, "EvtFileClose", || {
-            // SAFETY: the driver registered it, and the handle is live.
-            unsafe { callback(as_pointer(file)) };
+        sync::with(serial.as_ref(), || {
+            event(driver, "EvtFileClose", || {
+                // SAFETY: the driver registered it, and the handle is live.
+                unsafe { callback(as_pointer(file)) };
+            });
         });
     }
     destroy(irp.file());
@@ -136,6 +144,25 @@ pub(crate) unsafe extern "win64" fn get_device(
 ) -> sys::WDFDEVICE {
     enter!("WdfFileObjectGetDevice", globals);
     as_pointer(state().file("WdfFileObjectGetDevice", file.addr()).device)
+}
+
+/// WdfFileObjectGetFileName: the string of the FILE_OBJECT; null where the device was opened without a name below it.
+pub(crate) unsafe extern "win64" fn get_file_name(
+    globals: *mut WDF_DRIVER_GLOBALS,
+    file: sys::WDFFILEOBJECT,
+) -> *mut sys::UNICODE_STRING {
+    enter!("WdfFileObjectGetFileName", globals);
+    let object = state().file("WdfFileObjectGetFileName", file.addr()).io.object();
+    // SAFETY: the address of a field of the file's own object, which lives as long as the file.
+    unsafe { &raw mut (*object).FileName }
+}
+
+/// WdfFileObjectGetFlags.
+pub(crate) unsafe extern "win64" fn get_flags(globals: *mut WDF_DRIVER_GLOBALS, file: sys::WDFFILEOBJECT) -> u32 {
+    enter!("WdfFileObjectGetFlags", globals);
+    let object = state().file("WdfFileObjectGetFlags", file.addr()).io.object();
+    // SAFETY: as above.
+    unsafe { (*object).Flags }
 }
 
 /// WdfFileObjectWdmGetFileObject.

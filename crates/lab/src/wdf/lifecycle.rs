@@ -130,6 +130,11 @@ pub(crate) fn release(handle: Handle) {
             kernel().judge.check(rule::V39, !is_held(&object.body), || {
                 format!("a wait lock {handle:#x} was deleted while it was held")
             });
+            match object.body {
+                Body::Collection(collection) => collection.items.into_iter().for_each(release),
+                Body::Key(key) => key.close(),
+                _ => {}
+            }
         }
     }
 }

@@ -1,4 +1,5 @@
-//! WDFMEMORY: memory of the framework's, of the driver's, or of a request (fxmemorybufferapi.cpp).
+//! WDFMEMORY: memory of the framework's, of the driver's, or of a request (fxmemorybufferapi.cpp,
+//! fxmemorybufferpreallocatedapi.cpp).
 
 use nblease_ndis::sys::{self, WDF_DRIVER_GLOBALS, WDF_OBJECT_ATTRIBUTES};
 
@@ -7,14 +8,14 @@ use super::{
     attributes::{Attributes, Parent},
     driver::default_parent,
     enter, give, may_allocate,
-    object::{Body, Kind, NULL},
+    object::{Body, Handle, Kind, NULL},
     state,
 };
 use crate::{
     faults::FaultKind,
     io::{NtStatus, lent::Lent, status},
     judge::rule,
-    kernel::kernel,
+    kernel::{DriverId, kernel},
     memory::Kind as SpanKind,
 };
 
@@ -24,22 +25,67 @@ pub(crate) struct Memory {
     address: usize,
     len: usize,
     read_only: bool,
+    /// The driver named the buffer and may name another.
+    assignable: bool,
     /// The framework's own allocation.
     _own: Option<Lent>,
+}
+
+/// `WDFMEMORY_OFFSET`: a part of a memory object.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub(crate) struct Offset {
+    offset: usize,
+    len: usize,
+}
+
+/// The part that a driver names, if it names one.
+///
+/// # Safety
+/// `part` is null or readable.
+pub(crate) unsafe fn part_of(part: *const Offset) -> Option<Offset> {
+    // SAFETY: the caller's promise; a driver's variable need not be aligned.
+    (!part.is_null()).then(|| unsafe { part.read_unaligned() })
 }
 
 impl Memory {
     /// A buffer of a request.
     pub(crate) fn of_request(address: usize, len: usize, read_only: bool) -> Self {
-        Self { address, len, read_only, _own: None }
+        Self { address, len, read_only, assignable: false, _own: None }
     }
+
+    /// Where the driver finds a part of it, and its length: STATUS_INTEGER_OVERFLOW where it is not all inside
+    /// (IFxMemory::ValidateMemoryOffsets). No part is the whole; a length of zero is that of the rest.
+    pub(crate) fn range(&self, part: Option<Offset>) -> Result<(usize, usize), NtStatus> {
+        let Offset { offset, len } = part.unwrap_or(Offset { offset: 0, len: 0 });
+        offset.checked_add(len).filter(|end| *end <= self.len).ok_or(status::INTEGER_OVERFLOW)?;
+        Ok((self.address + offset, if len == 0 { self.len - offset } else { len }))
+    }
+}
+
+/// The pool has to be such that nobody executes it (V37; FxVerifierCheckNxPoolType): not NonPagedPool itself.
+pub(crate) fn check_pool(ddi: &str, pool: i32) {
+    // NonPagedPoolNx is 512, PagedPool 1; the must-succeed and cache-aligned kinds are bits beside those.
+    let executable = pool & (512 | 1) == 0;
+    kernel().judge.check(rule::V37, !executable, || format!("{ddi} of executable pool: pool type {pool}"));
+}
+
+/// Makes a memory object with a buffer of its own: it, and where the driver finds the buffer.
+pub(crate) fn allocate(id: DriverId, attributes: &Attributes, len: usize) -> Result<(Handle, *mut u8), NtStatus> {
+    may_allocate(FaultKind::Pool)?;
+    let own = Lent::open(SpanKind::Descriptor, len, 16);
+    let address = own.driver();
+    let parent = if attributes.parent == NULL { default_parent(id) } else { attributes.parent };
+    let memory =
+        Memory { address: address.expose_provenance(), len, read_only: false, assignable: false, _own: Some(own) };
+    Ok((state().add(Kind::Memory, id, parent, attributes, Body::Memory(memory)), address))
 }
 
 /// WdfMemoryCreate.
 pub(crate) unsafe extern "win64" fn create(
     globals: *mut WDF_DRIVER_GLOBALS,
     attributes: *const WDF_OBJECT_ATTRIBUTES,
-    _pool: i32,
+    pool: i32,
     _tag: u32,
     len: usize,
     memory: *mut sys::WDFMEMORY,
@@ -54,14 +100,11 @@ pub(crate) unsafe extern "win64" fn create(
         Ok(attributes) => attributes,
         Err(status) => return status,
     };
-    if let Err(status) = may_allocate(FaultKind::Pool) {
-        return status;
-    }
-    let own = Lent::open(SpanKind::Descriptor, len, 16);
-    let address = own.driver();
-    let parent = if attributes.parent == NULL { default_parent(id) } else { attributes.parent };
-    let body = Body::Memory(Memory { address: address.addr(), len, read_only: false, _own: Some(own) });
-    let handle = state().add(Kind::Memory, id, parent, &attributes, body);
+    check_pool("WdfMemoryCreate", pool);
+    let (handle, address) = match allocate(id, &attributes, len) {
+        Ok(made) => made,
+        Err(status) => return status,
+    };
     // SAFETY: a driver passes its variable.
     unsafe { give(memory, as_pointer(handle)) };
     // SAFETY: a driver passes its variable or null.
@@ -90,10 +133,32 @@ pub(crate) unsafe extern "win64" fn create_preallocated(
         return status;
     }
     let parent = if attributes.parent == NULL { default_parent(id) } else { attributes.parent };
-    let body = Body::Memory(Memory::of_request(buffer.expose_provenance(), len, false));
+    let memory_body = Memory { assignable: true, ..Memory::of_request(buffer.expose_provenance(), len, false) };
+    let body = Body::Memory(memory_body);
     let handle = state().add(Kind::Memory, id, parent, &attributes, body);
     // SAFETY: a driver passes its variable.
     unsafe { give(memory, as_pointer(handle)) };
+    status::SUCCESS
+}
+
+/// WdfMemoryAssignBuffer, for what WdfMemoryCreatePreallocated made.
+pub(crate) unsafe extern "win64" fn assign_buffer(
+    globals: *mut WDF_DRIVER_GLOBALS,
+    memory: sys::WDFMEMORY,
+    buffer: sys::PVOID,
+    len: usize,
+) -> NtStatus {
+    const DDI: &str = "WdfMemoryAssignBuffer";
+    enter!("WdfMemoryAssignBuffer", globals);
+    let mut state = state();
+    if !state.memory(DDI, memory.addr()).assignable {
+        state.misuse(DDI, memory.addr(), "memory that WdfMemoryCreatePreallocated made");
+    }
+    if len == 0 || buffer.is_null() {
+        return status::INVALID_PARAMETER;
+    }
+    let memory = state.memory(DDI, memory.addr());
+    (memory.address, memory.len) = (buffer.expose_provenance(), len);
     status::SUCCESS
 }
 

@@ -9,24 +9,34 @@
 
 mod attributes;
 mod binding;
+mod caller_context;
+mod collection;
 mod device;
+mod device_ddi;
 mod device_init;
 mod driver;
 mod file;
 mod irql;
 mod lifecycle;
 mod lock;
+mod lookaside;
 mod memory;
 mod object;
 mod object_ddi;
 mod queue;
 mod queue_ddi;
 mod queue_state;
+mod registry_assign;
 mod registry_key;
+mod registry_query;
 mod request;
 mod request_buffer;
 mod request_cancel;
 mod request_ddi;
+mod request_user;
+mod sized;
+mod string;
+mod sync;
 mod table;
 #[cfg(test)]
 mod tests;

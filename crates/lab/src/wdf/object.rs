@@ -12,14 +12,18 @@ use std::{
 
 use super::{
     attributes::{Attributes, ObjectEvent},
+    collection::Collection,
     device::Device,
     device_init::DeviceInit,
     driver::Driver,
     file::FileObject,
     lock::{SpinLock, WaitLock},
+    lookaside::Lookaside,
     memory::Memory,
     queue::Queue,
+    registry_key::Key,
     request::Request,
+    string::Text,
     timer::Timer,
     work::{Dpc, WorkItem},
 };
@@ -79,6 +83,9 @@ kinds! {
     Dpc = 12, "WDFDPC";
     WorkItem = 13, "WDFWORKITEM";
     Key = 14, "WDFKEY";
+    Collection = 15, "WDFCOLLECTION";
+    String = 16, "WDFSTRING";
+    Lookaside = 17, "WDFLOOKASIDE";
 }
 
 /// What is particular to a kind.
@@ -96,7 +103,10 @@ pub(crate) enum Body {
     Timer(Timer),
     Dpc(Dpc),
     WorkItem(WorkItem),
-    Key,
+    Key(Key),
+    Collection(Collection),
+    String(Text),
+    Lookaside(Box<Lookaside>),
 }
 
 /// A context of an object, with its callbacks.
@@ -126,6 +136,8 @@ pub(crate) struct Object {
     pub references: usize,
     pub stage: Stage,
     pub delete_called: bool,
+    /// IRQL before WdfObjectAcquireLock.
+    pub irql_before_lock: u8,
     pub contexts: Vec<Context>,
     pub body: Body,
     history: History,
@@ -182,6 +194,10 @@ impl State {
         timer: Timer => Timer;
         dpc: Dpc => Dpc;
         work_item: WorkItem => WorkItem;
+        key: Key => Key;
+        collection: Collection => Collection;
+        string: String => Text;
+        lookaside: Lookaside => Lookaside;
     }
 
     /// Makes an object with its first context. The caller asked the fault plan.
@@ -203,6 +219,7 @@ impl State {
             references: 1,
             stage: Stage::Live,
             delete_called: false,
+            irql_before_lock: 0,
             contexts: Vec::new(),
             body,
             history: History::default(),

@@ -17,10 +17,11 @@ use nblease_ndis::sys;
 use rand::Rng as _;
 
 use super::{
-    as_pointer, device, event,
+    as_pointer, caller_context, event,
     object::{Body, Handle, NULL, State},
     request::{self, EvtRequestCancel, Place},
     state,
+    sync::{self, CallbackLock, Constraints},
 };
 use crate::{
     io::{self, Irp, Major, status},
@@ -67,8 +68,8 @@ pub(crate) struct Queue {
     pub events: Events,
     /// Zero-length reads and writes reach the driver.
     pub zero_length: bool,
-    /// Events are called at PASSIVE_LEVEL.
-    pub passive: bool,
+    /// At which level events are called, and with which lock.
+    pub constraints: Constraints,
     /// Most requests that a parallel queue presents at once.
     pub most_presented: usize,
     pub accepts: bool,
@@ -95,13 +96,13 @@ pub(crate) struct Queue {
 
 impl Queue {
     /// A queue that accepts and dispatches.
-    pub(crate) fn new(device: Handle, kind: Type, events: Events) -> Self {
+    pub(crate) fn new(device: Handle, kind: Type, events: Events, constraints: Constraints) -> Self {
         Self {
             device,
             kind,
             events,
             zero_length: false,
-            passive: false,
+            constraints,
             most_presented: usize::MAX,
             accepts: true,
             dispatches: true,
@@ -121,8 +122,8 @@ impl Queue {
     }
 
     /// The framework's own queue for pended creates.
-    pub(crate) fn for_creates(device: Handle) -> Self {
-        Self::new(device, Type::Manual, Events::default())
+    pub(crate) fn for_creates(device: Handle, constraints: Constraints) -> Self {
+        Self::new(device, Type::Manual, Events::default(), constraints)
     }
 
     /// A request was put among the waiting.
@@ -132,6 +133,9 @@ impl Queue {
         }
     }
 }
+
+/// The event of WdfIoQueueStop.
+const STOPPED: &str = "EvtIoQueueState (stopped)";
 
 /// What a dispatcher does next.
 enum Step {
@@ -145,18 +149,18 @@ enum Step {
 
 /// A read, write or control comes in (FxPkgIo::DispatchStep1).
 pub(crate) fn on_irp(device: Handle, irp: &Arc<Irp>) {
-    let (queue, file) = {
+    let (queue, in_caller_context) = {
         let mut state = state();
         let device = state.device("IRP", device);
-        let own = device::slot(irp.major()).map_or(NULL, |slot| device.queues[slot]);
-        (if own == NULL { device.default_queue } else { own }, irp.file().context())
+        (device.queue_for(irp.major()), device.init.in_caller_context)
     };
-    if queue == NULL {
+    if queue == NULL && in_caller_context.is_none() {
         return irp.complete(status::INVALID_DEVICE_REQUEST, 0);
     }
-    match request::create(device, irp, file) {
-        Ok(request) => enqueue(queue, request),
-        Err(status) => irp.complete(status, 0),
+    match (request::create(device, irp, irp.file().context()), in_caller_context) {
+        (Ok(request), Some(callback)) => caller_context::present(callback, device, request),
+        (Ok(request), None) => enqueue(queue, request),
+        (Err(status), _) => irp.complete(status, 0),
     }
 }
 
@@ -284,14 +288,17 @@ pub(crate) fn dispatch_unless_at_work(queue_handle: Handle) {
 
 /// Delivers what is due on a queue. Calls the driver.
 pub(crate) fn dispatch(queue_handle: Handle) {
-    let driver = {
+    let (driver, serial) = {
         let mut state = state();
         let Some(driver) = state.get(queue_handle).map(|o| o.driver) else { return };
         let queue = state.queue("IRP", queue_handle);
         if queue.deleted {
             return;
         }
-        if queue.passive && thread::irql() > PASSIVE_LEVEL {
+        if queue.constraints.puts_off(move || dispatch(queue_handle)) {
+            return;
+        }
+        if queue.constraints.passive && thread::irql() > PASSIVE_LEVEL {
             if !queue.work_queued {
                 queue.work_queued = true;
                 kernel().sched.queue_work(Box::new(move || deferred(queue_handle)));
@@ -299,36 +306,49 @@ pub(crate) fn dispatch(queue_handle: Handle) {
             return;
         }
         queue.dispatching += 1;
-        driver
+        (driver, queue.constraints.automatic().cloned())
     };
+    let serial = serial.as_ref();
     loop {
         let step = next(&mut state(), queue_handle);
         match step {
-            Step::Cancel(request, callback) => {
-                thread::call_driver(driver, "EvtRequestCancel", cancel_irql(), || {
+            Step::Cancel(request, callback) => sync::with(serial, || {
+                let irql = if passive(queue_handle) { thread::irql() } else { cancel_irql() };
+                thread::call_driver(driver, "EvtRequestCancel", irql, || {
                     // SAFETY: the driver gave it for this request, which is live until it completes it.
                     unsafe { callback(as_pointer(request)) };
                 });
-            }
-            Step::CanceledOnQueue(request, callback) => {
+            }),
+            Step::CanceledOnQueue(request, callback) => sync::with(serial, || {
                 event(driver, "EvtIoCanceledOnQueue", || {
                     // SAFETY: the driver registered it, and the handles are live.
                     unsafe { callback(as_pointer(queue_handle), as_pointer(request)) };
                 });
-            }
+            }),
             Step::Tell(Watch::Flag(flag), _) => {
                 flag.store(true, Ordering::SeqCst);
                 kernel().sched.changed();
             }
-            Step::Tell(Watch::Driver(callback, context), what) => tell(driver, what, queue_handle, callback, context),
-            Step::Ready(callback, context) => tell(driver, "EvtIoQueueState", queue_handle, callback, context),
-            Step::Present(request) => present(driver, queue_handle, request),
+            Step::Tell(Watch::Driver(callback, context), what) => {
+                // Of the events of a queue that of its being stopped alone comes without the lock.
+                let serial = serial.filter(|_| what != STOPPED);
+                sync::with(serial, || tell(driver, what, queue_handle, callback, context));
+            }
+            Step::Ready(callback, context) => {
+                sync::with(serial, || tell(driver, "EvtIoQueueState", queue_handle, callback, context));
+            }
+            Step::Present(request) => present(driver, queue_handle, request, serial),
             Step::Done => {
                 kernel().sched.changed();
                 return;
             }
         }
     }
+}
+
+/// Whether a queue's events come at PASSIVE_LEVEL.
+fn passive(queue_handle: Handle) -> bool {
+    state().queue("IRP", queue_handle).constraints.passive
 }
 
 /// EvtRequestCancel is called at up to DISPATCH_LEVEL: where the caller's own is lower, the seed chooses.
@@ -369,7 +389,7 @@ fn next(state: &mut State, queue_handle: Handle) -> Step {
     if queue.dispatching == 1 && queue.driver_owned.is_empty() {
         if let Some(watch) = queue.idle.take() {
             queue.cancels_returned = false;
-            return Step::Tell(watch, "EvtIoQueueState (stopped)");
+            return Step::Tell(watch, STOPPED);
         }
         if queue.waiting.is_empty()
             && let Some(watch) = queue.purged.take()
@@ -400,7 +420,7 @@ fn next(state: &mut State, queue_handle: Handle) -> Step {
 }
 
 /// Presents a request to the driver (FxIoQueue::DispatchRequestToDriver).
-fn present(driver: DriverId, queue_handle: Handle, request_handle: Handle) {
+fn present(driver: DriverId, queue_handle: Handle, request_handle: Handle, serial: Option<&Arc<CallbackLock>>) {
     let (irp, events, zero_length) = {
         let mut state = state();
         let irp = state.request("IRP", request_handle).irp.clone();
@@ -432,7 +452,7 @@ fn present(driver: DriverId, queue_handle: Handle, request_handle: Handle) {
     }
     let (queue, request) = (as_pointer(queue_handle), as_pointer(request_handle));
     let (output, input, code) = (irp.output_len(), irp.input_len(), irp.code());
-    match irp.major() {
+    sync::with(serial, || match irp.major() {
         Major::Read if let Some(callback) = events.read => event(driver, "EvtIoRead", || {
             // SAFETY: the driver registered it, and the handles are live.
             unsafe { callback(queue, request, output) };
@@ -461,5 +481,5 @@ fn present(driver: DriverId, queue_handle: Handle, request_handle: Handle) {
                 });
             }
         }
-    }
+    });
 }

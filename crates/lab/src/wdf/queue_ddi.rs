@@ -9,7 +9,8 @@ use super::{
     object::{Body, Handle, Kind, NULL, State},
     queue::{self, Events, EvtIoQueueState, Queue, Type},
     request::{self, Place},
-    request_ddi, state,
+    request_ddi, sized, state,
+    sync::Constraints,
 };
 use crate::{
     faults::FaultKind,
@@ -26,16 +27,14 @@ pub(crate) unsafe extern "win64" fn create(
 ) -> NtStatus {
     let id = enter!("WdfIoQueueCreate", globals);
     let io = state().device("WdfIoQueueCreate", device.addr()).io.clone();
-    // SAFETY: a driver passes its configuration.
-    let config = unsafe { config.read_unaligned() };
+    // SAFETY: a driver passes its configuration, in 1.7 without what is of parallel queues, in 1.9 without its driver.
+    let config = unsafe { sized::read(config, &[80, 88]) };
     // SAFETY: a driver passes its attributes or null.
-    let attributes = match unsafe { Attributes::read(attributes, Parent::Allowed, true) } {
-        Ok(attributes) => attributes,
-        Err(status) => return status,
+    let attributes = unsafe { Attributes::read(attributes, Parent::Allowed, true) };
+    let (config, attributes) = match (config, attributes) {
+        (Ok(config), Ok(attributes)) => (config, attributes),
+        (_, Err(status)) | (Err(status), _) => return status,
     };
-    if config.Size as usize != size_of::<WDF_IO_QUEUE_CONFIG>() {
-        return status::INFO_LENGTH_MISMATCH;
-    }
     let default = config.DefaultQueue != 0;
     if !default && result.is_null() {
         return status::INVALID_PARAMETER_4;
@@ -43,11 +42,11 @@ pub(crate) unsafe extern "win64" fn create(
     if default && !io.is_initializing() {
         return status::INVALID_DEVICE_STATE;
     }
-    let mut queue = match described(device.addr(), &config) {
+    let constraints = state().device("WdfIoQueueCreate", device.addr()).constraints.of_queue(&attributes);
+    let queue = match constraints.and_then(|constraints| described(device.addr(), &config, constraints)) {
         Ok(queue) => queue,
         Err(status) => return status,
     };
-    queue.passive = attributes.passive;
     if let Err(status) = may_allocate(FaultKind::Object) {
         return status;
     }
@@ -70,7 +69,7 @@ pub(crate) unsafe extern "win64" fn create(
 }
 
 /// The queue that a configuration describes (FxIoQueue::Initialize).
-fn described(device: Handle, config: &WDF_IO_QUEUE_CONFIG) -> Result<Queue, NtStatus> {
+fn described(device: Handle, config: &WDF_IO_QUEUE_CONFIG, constraints: Constraints) -> Result<Queue, NtStatus> {
     let kind = match config.DispatchType {
         sys::WdfIoQueueDispatchSequential => Type::Sequential,
         sys::WdfIoQueueDispatchParallel => Type::Parallel,
@@ -96,10 +95,12 @@ fn described(device: Handle, config: &WDF_IO_QUEUE_CONFIG) -> Result<Queue, NtSt
         _ => {}
     }
     let most = config.Settings.Parallel.NumberOfPresentedRequests;
-    if most != 0 && kind != Type::Parallel {
+    // Queues of 1.7 present as many as there are.
+    let most = if config.Size == 80 { u32::MAX } else { most };
+    if most != 0 && config.Size != 80 && kind != Type::Parallel {
         return Err(status::INVALID_PARAMETER);
     }
-    let mut queue = Queue::new(device, kind, events);
+    let mut queue = Queue::new(device, kind, events, constraints);
     queue.zero_length = config.AllowZeroLengthRequests != 0;
     if kind == Type::Parallel && most > 0 {
         queue.most_presented = most as usize;

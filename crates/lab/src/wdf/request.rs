@@ -56,6 +56,8 @@ pub(crate) struct Request {
     /// m_Canceled: the framework cancelled it.
     pub canceled: bool,
     pub presented: bool,
+    /// EvtIoInCallerContext has it.
+    pub in_caller_context: bool,
     pub cancel: Option<EvtRequestCancel>,
     pub information: usize,
     /// The WDFMEMORYs that stand for the buffers.
@@ -99,6 +101,7 @@ pub(crate) fn create(device: Handle, irp: &Arc<Irp>, file: Handle) -> Result<Han
         file,
         canceled: false,
         presented: false,
+        in_caller_context: false,
         cancel: None,
         information: 0,
         input: NULL,

@@ -97,6 +97,10 @@ fn mark(ddi: &'static str, handle: Handle, callback: EvtRequestCancel, fails: bo
     let mut state = state();
     check_owned(&mut state, ddi, handle);
     let request = state.request(ddi, handle);
+    if request.queue == NULL {
+        let history = state.get(handle).map(Object::history).unwrap_or_default();
+        kernel().judge.fatal(rule::V44, format!("{ddi} on WDFREQUEST {handle:#x}, which is not from a queue"), history);
+    }
     if request.place == Place::CancelCalled || request.place == Place::CanceledOnQueue {
         let history = state.get(handle).map(Object::history).unwrap_or_default();
         kernel().judge.broken_with(

@@ -6,7 +6,7 @@ use nblease_ndis::sys::{self, IRP, WDF_DRIVER_GLOBALS, WDF_REQUEST_PARAMETERS};
 
 use super::{
     as_pointer, enter,
-    object::{Handle, Object},
+    object::{Handle, NULL, Object},
     queue::{self, Type},
     request::{self, Place},
     request_cancel::check_owned,
@@ -24,7 +24,8 @@ const USER_MODE: i8 = 1;
 
 /// Completion by the driver: it owns the request, it does not hold a lock, and it unmarked the request before.
 fn complete(ddi: &'static str, handle: Handle, status: NtStatus, information: Option<usize>) {
-    thread::no_locks(ddi);
+    // A driver with automatic synchronization completes requests with the framework's lock held.
+    thread::no_locks_but(ddi, thread::FRAMEWORKS_LOCK);
     kernel()
         .judge
         .check(rule::V43, status != status::PENDING, || format!("{ddi} on WDFREQUEST {handle:#x} with STATUS_PENDING"));
@@ -136,7 +137,10 @@ pub(crate) unsafe fn fill_parameters(irp: &Arc<Irp>, to: *mut WDF_REQUEST_PARAME
                 OutputBufferLength: irp.output_len(),
                 InputBufferLength: irp.input_len(),
                 IoControlCode: irp.code(),
-                Type3InputBuffer: std::ptr::null_mut(),
+                Type3InputBuffer: irp.with_raw(|_, stack| {
+                    // SAFETY: the I/O manager filled these parameters for a device control.
+                    unsafe { stack.Parameters.DeviceIoControl }.Type3InputBuffer
+                }),
             };
         }
         _ => {}
@@ -171,6 +175,16 @@ pub(crate) unsafe extern "win64" fn get_requestor_mode(
     enter!("WdfRequestGetRequestorMode", globals);
     live(&mut state(), "WdfRequestGetRequestorMode", request.addr());
     USER_MODE
+}
+
+/// WdfRequestIsReserved: no queue of the lab has a forward progress policy.
+pub(crate) unsafe extern "win64" fn is_reserved(
+    globals: *mut WDF_DRIVER_GLOBALS,
+    request: sys::WDFREQUEST,
+) -> sys::BOOLEAN {
+    enter!("WdfRequestIsReserved", globals);
+    live(&mut state(), "WdfRequestIsReserved", request.addr());
+    0
 }
 
 /// WdfRequestIsFrom32BitProcess: no.
@@ -215,6 +229,10 @@ pub(crate) unsafe extern "win64" fn forward_to_io_queue(
         let mut state = state();
         check_owned(&mut state, DDI, handle);
         let from = state.request(DDI, handle).queue;
+        // What EvtIoInCallerContext has was not delivered by a queue.
+        if from == NULL {
+            return status::INVALID_DEVICE_REQUEST;
+        }
         let (device, accepts) = {
             let queue = state.queue(DDI, to);
             (queue.device, queue.accepts)
@@ -244,6 +262,9 @@ pub(crate) unsafe extern "win64" fn requeue(globals: *mut WDF_DRIVER_GLOBALS, re
         let mut state = state();
         check_owned(&mut state, DDI, handle);
         let queue_handle = state.request(DDI, handle).queue;
+        if queue_handle == NULL {
+            return status::INVALID_DEVICE_REQUEST;
+        }
         let queue = state.queue(DDI, queue_handle);
         if queue.kind != Type::Manual {
             return status::INVALID_DEVICE_REQUEST;

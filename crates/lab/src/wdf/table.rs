@@ -8,8 +8,9 @@ use std::{ptr, slice};
 use nblease_ndis::sys::WDF_FUNCTIONS;
 
 use super::{
-    binding, device, device_init, driver, file, lock, memory, object_ddi, queue_ddi, queue_state, registry_key,
-    request_buffer, request_cancel, request_ddi, timer, work,
+    binding, caller_context, collection, device, device_ddi, device_init, driver, file, lock, lookaside, memory,
+    object_ddi, queue_ddi, queue_state, registry_assign, registry_key, registry_query, request_buffer, request_cancel,
+    request_ddi, request_user, string, sync, timer, work,
 };
 use crate::pe::{Export, THUNK, Thunks};
 
@@ -21,14 +22,25 @@ macro_rules! functions {
 }
 
 functions! {
+    "WdfCollectionAdd" => collection::add;
+    "WdfCollectionCreate" => collection::create;
+    "WdfCollectionGetCount" => collection::get_count;
+    "WdfCollectionGetFirstItem" => collection::get_first;
+    "WdfCollectionGetItem" => collection::get_item;
+    "WdfCollectionGetLastItem" => collection::get_last;
+    "WdfCollectionRemove" => collection::remove;
+    "WdfCollectionRemoveItem" => collection::remove_item;
     "WdfControlDeviceInitAllocate" => device_init::allocate;
     "WdfControlFinishInitializing" => device::finish_initializing;
     "WdfDeviceConfigureRequestDispatching" => device::configure_request_dispatching;
     "WdfDeviceCreate" => device::create;
     "WdfDeviceCreateSymbolicLink" => device::create_symbolic_link;
-    "WdfDeviceGetDefaultQueue" => device::get_default_queue;
-    "WdfDeviceGetDriver" => device::get_driver;
-    "WdfDeviceGetFileObject" => device::get_file_object;
+    "WdfDeviceEnqueueRequest" => caller_context::enqueue_request;
+    "WdfDeviceGetAlignmentRequirement" => device_ddi::get_alignment;
+    "WdfDeviceGetCharacteristics" => device_ddi::get_characteristics;
+    "WdfDeviceGetDefaultQueue" => device_ddi::get_default_queue;
+    "WdfDeviceGetDriver" => device_ddi::get_driver;
+    "WdfDeviceGetFileObject" => device_ddi::get_file_object;
     "WdfDeviceInitAssignName" => device_init::assign_name;
     "WdfDeviceInitAssignSDDLString" => device_init::assign_sddl;
     "WdfDeviceInitFree" => device_init::free;
@@ -36,9 +48,15 @@ functions! {
     "WdfDeviceInitSetDeviceType" => device_init::set_device_type;
     "WdfDeviceInitSetExclusive" => device_init::set_exclusive;
     "WdfDeviceInitSetFileObjectConfig" => device_init::set_file_object_config;
+    "WdfDeviceInitSetIoInCallerContextCallback" => caller_context::set_callback;
     "WdfDeviceInitSetIoType" => device_init::set_io_type;
     "WdfDeviceInitSetRequestAttributes" => device_init::set_request_attributes;
-    "WdfDeviceWdmGetDeviceObject" => device::wdm_get_device_object;
+    "WdfDeviceRetrieveDeviceName" => device_ddi::retrieve_device_name;
+    "WdfDeviceSetAlignmentRequirement" => device_ddi::set_alignment;
+    "WdfDeviceSetCharacteristics" => device_ddi::set_characteristics;
+    "WdfDeviceWdmGetAttachedDevice" => device_ddi::wdm_get_attached_device;
+    "WdfDeviceWdmGetDeviceObject" => device_ddi::wdm_get_device_object;
+    "WdfDeviceWdmGetPhysicalDevice" => device_ddi::wdm_get_physical_device;
     "WdfDpcCancel" => work::dpc_cancel;
     "WdfDpcCreate" => work::dpc_create;
     "WdfDpcEnqueue" => work::dpc_enqueue;
@@ -47,8 +65,12 @@ functions! {
     "WdfDriverGetRegistryPath" => driver::get_registry_path;
     "WdfDriverIsVersionAvailable" => driver::is_version_available;
     "WdfDriverOpenParametersRegistryKey" => registry_key::open_parameters;
+    "WdfDriverRegisterTraceInfo" => driver::register_trace_info;
+    "WdfDriverRetrieveVersionString" => driver::retrieve_version_string;
     "WdfDriverWdmGetDriverObject" => driver::wdm_get_driver_object;
     "WdfFileObjectGetDevice" => file::get_device;
+    "WdfFileObjectGetFileName" => file::get_file_name;
+    "WdfFileObjectGetFlags" => file::get_flags;
     "WdfFileObjectGetInitiatorProcessId" => file::get_initiator_process_id;
     "WdfFileObjectWdmGetFileObject" => file::wdm_get_file_object;
     "WdfIoQueueCreate" => queue_ddi::create;
@@ -68,11 +90,15 @@ functions! {
     "WdfIoQueueStopAndPurge" => queue_state::stop_and_purge;
     "WdfIoQueueStopAndPurgeSynchronously" => queue_state::stop_and_purge_synchronously;
     "WdfIoQueueStopSynchronously" => queue_state::stop_synchronously;
+    "WdfLookasideListCreate" => lookaside::create;
+    "WdfMemoryAssignBuffer" => memory::assign_buffer;
     "WdfMemoryCopyFromBuffer" => memory::copy_from_buffer;
     "WdfMemoryCopyToBuffer" => memory::copy_to_buffer;
     "WdfMemoryCreate" => memory::create;
+    "WdfMemoryCreateFromLookaside" => lookaside::create_memory;
     "WdfMemoryCreatePreallocated" => memory::create_preallocated;
     "WdfMemoryGetBuffer" => memory::get_buffer;
+    "WdfObjectAcquireLock" => sync::object_acquire_lock;
     "WdfObjectAllocateContext" => object_ddi::allocate_context;
     "WdfObjectContextGetObject" => object_ddi::context_get_object;
     "WdfObjectCreate" => object_ddi::create;
@@ -80,8 +106,25 @@ functions! {
     "WdfObjectDereferenceActual" => object_ddi::dereference;
     "WdfObjectGetTypedContextWorker" => object_ddi::get_typed_context;
     "WdfObjectReferenceActual" => object_ddi::reference;
+    "WdfObjectReleaseLock" => sync::object_release_lock;
+    "WdfRegistryAssignMemory" => registry_assign::assign_memory;
+    "WdfRegistryAssignMultiString" => registry_assign::assign_multi_string;
+    "WdfRegistryAssignString" => registry_assign::assign_string;
+    "WdfRegistryAssignULong" => registry_assign::assign_ulong;
+    "WdfRegistryAssignUnicodeString" => registry_assign::assign_unicode_string;
+    "WdfRegistryAssignValue" => registry_assign::assign_value;
     "WdfRegistryClose" => registry_key::close;
-    "WdfRegistryQueryULong" => registry_key::query_ulong;
+    "WdfRegistryCreateKey" => registry_key::create;
+    "WdfRegistryOpenKey" => registry_key::open;
+    "WdfRegistryQueryMemory" => registry_query::query_memory;
+    "WdfRegistryQueryMultiString" => registry_query::query_multi_string;
+    "WdfRegistryQueryString" => registry_query::query_string;
+    "WdfRegistryQueryULong" => registry_query::query_ulong;
+    "WdfRegistryQueryUnicodeString" => registry_query::query_unicode_string;
+    "WdfRegistryQueryValue" => registry_query::query_value;
+    "WdfRegistryRemoveKey" => registry_key::remove;
+    "WdfRegistryRemoveValue" => registry_assign::remove_value;
+    "WdfRegistryWdmGetHandle" => registry_key::wdm_get_handle;
     "WdfRequestComplete" => request_ddi::complete_plain;
     "WdfRequestCompleteWithInformation" => request_ddi::complete_with_information;
     "WdfRequestCompleteWithPriorityBoost" => request_ddi::complete_with_priority_boost;
@@ -94,6 +137,7 @@ functions! {
     "WdfRequestGetRequestorProcessId" => request_ddi::get_requestor_process_id;
     "WdfRequestIsCanceled" => request_cancel::is_canceled;
     "WdfRequestIsFrom32BitProcess" => request_ddi::is_from_32_bit_process;
+    "WdfRequestIsReserved" => request_ddi::is_reserved;
     "WdfRequestMarkCancelable" => request_cancel::mark_cancelable;
     "WdfRequestMarkCancelableEx" => request_cancel::mark_cancelable_ex;
     "WdfRequestRequeue" => request_ddi::requeue;
@@ -103,19 +147,27 @@ functions! {
     "WdfRequestRetrieveOutputBuffer" => request_buffer::output_buffer;
     "WdfRequestRetrieveOutputMemory" => request_buffer::output_memory;
     "WdfRequestRetrieveOutputWdmMdl" => request_buffer::output_mdl;
+    "WdfRequestRetrieveUnsafeUserInputBuffer" => request_user::unsafe_input;
+    "WdfRequestRetrieveUnsafeUserOutputBuffer" => request_user::unsafe_output;
     "WdfRequestSetInformation" => request_ddi::set_information;
     "WdfRequestUnmarkCancelable" => request_cancel::unmark_cancelable;
     "WdfRequestWdmGetIrp" => request_ddi::wdm_get_irp;
     "WdfSpinLockAcquire" => lock::spin_acquire;
     "WdfSpinLockCreate" => lock::spin_create;
     "WdfSpinLockRelease" => lock::spin_release;
+    "WdfStringCreate" => string::create;
+    "WdfStringGetUnicodeString" => string::get_unicode_string;
     "WdfTimerCreate" => timer::create;
     "WdfTimerGetParentObject" => timer::get_parent;
     "WdfTimerStart" => timer::start;
     "WdfTimerStop" => timer::stop;
+    "WdfVerifierDbgBreakPoint" => device_ddi::break_point;
+    "WdfVerifierKeBugCheck" => device_ddi::bug_check;
     "WdfWaitLockAcquire" => lock::wait_acquire;
     "WdfWaitLockCreate" => lock::wait_create;
     "WdfWaitLockRelease" => lock::wait_release;
+    "WdfWdmDeviceGetWdfDeviceHandle" => device_ddi::wdm_get_wdf_handle;
+    "WdfWdmDriverGetWdfDriverHandle" => driver::wdm_get_wdf_handle;
     "WdfWorkItemCreate" => work::work_create;
     "WdfWorkItemEnqueue" => work::work_enqueue;
     "WdfWorkItemFlush" => work::work_flush;

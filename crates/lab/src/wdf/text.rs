@@ -1,14 +1,14 @@
-//! UNICODE_STRINGs of the driver.
+//! UNICODE_STRINGs as drivers pass them to the framework (FxValidateUnicodeString).
 
 use nblease_ndis::sys::UNICODE_STRING;
 
 use crate::io::{NtStatus, status};
 
-/// The text of a string (FxValidateUnicodeString: lengths even, a buffer where there is a length).
+/// The units of a driver's string. STATUS_INVALID_PARAMETER where its lengths contradict each other.
 ///
 /// # Safety
-/// `string` is null or points to a readable UNICODE_STRING whose buffer has `Length` bytes.
-pub(crate) unsafe fn read(string: *const UNICODE_STRING) -> Result<String, NtStatus> {
+/// `string` is null or points to a string whose buffer has `Length` bytes.
+pub(crate) unsafe fn units(string: *const UNICODE_STRING) -> Result<Vec<u16>, NtStatus> {
     if string.is_null() {
         return Err(status::INVALID_PARAMETER);
     }
@@ -22,5 +22,15 @@ pub(crate) unsafe fn read(string: *const UNICODE_STRING) -> Result<String, NtSta
         // SAFETY: the buffer has `Length` bytes.
         units.push(unsafe { raw.Buffer.wrapping_add(at).read_unaligned() });
     }
+    Ok(units)
+}
+
+/// The same as text: STATUS_OBJECT_NAME_INVALID where it is none.
+///
+/// # Safety
+/// As for [`units`].
+pub(crate) unsafe fn read(string: *const UNICODE_STRING) -> Result<String, NtStatus> {
+    // SAFETY: the caller's promise.
+    let units = unsafe { units(string) }?;
     String::from_utf16(&units).map_err(|_| status::OBJECT_NAME_INVALID)
 }

@@ -3,6 +3,8 @@
 //! The parent must lie below a device. EvtTimerFunc runs at DISPATCH_LEVEL, or at PASSIVE_LEVEL in a work item where the
 //! attributes ask for it (one-shot timers alone). A tolerable delay may put a timer off by as much.
 
+use std::sync::Arc;
+
 use nblease_ndis::sys::{self, WDF_DRIVER_GLOBALS, WDF_OBJECT_ATTRIBUTES, WDF_TIMER_CONFIG};
 use rand::Rng as _;
 
@@ -11,7 +13,8 @@ use super::{
     attributes::{Attributes, Parent},
     enter, event, give, may_allocate,
     object::{Body, Handle, Kind},
-    state,
+    sized, state,
+    sync::{self, CallbackLock},
 };
 use crate::{
     clock::Mode,
@@ -32,6 +35,7 @@ pub(crate) struct Timer {
     period_ms: u64,
     tolerable_ms: u64,
     passive: bool,
+    serial: Option<Arc<CallbackLock>>,
     set: Option<TimerId>,
     /// Callbacks under way or queued to a work item.
     running: usize,
@@ -60,17 +64,18 @@ pub(crate) unsafe extern "win64" fn create(
         Err(status) => return status,
     };
     state().any("WdfTimerCreate", attributes.parent);
-    // SAFETY: a driver passes its configuration.
-    let config = unsafe { config.read_unaligned() };
-    if config.Size as usize != size_of::<WDF_TIMER_CONFIG>() {
-        return status::INFO_LENGTH_MISMATCH;
-    }
+    // SAFETY: a driver passes its configuration, up to 1.7 without a tolerable delay.
+    let config = match unsafe { sized::read(config, &[24]) } {
+        Ok(config) => config,
+        Err(status) => return status,
+    };
     let Some(callback) = config.EvtTimerFunc else { return status::INVALID_PARAMETER };
     let exact = config.UseHighResolutionTimer != 0;
     if config.Period > i32::MAX as u32 || (config.TolerableDelay > 0 && exact) {
         return status::INVALID_PARAMETER;
     }
-    if config.Period > 0 && attributes.passive {
+    let passive = attributes.level == sys::WdfExecutionLevelPassive;
+    if config.Period > 0 && passive {
         return status::NOT_SUPPORTED;
     }
     if let Err(status) = may_allocate(FaultKind::Timer) {
@@ -80,11 +85,17 @@ pub(crate) unsafe extern "win64" fn create(
     if state.device_above(attributes.parent).is_none() {
         return status::INVALID_DEVICE_REQUEST;
     }
+    let automatic = config.AutomaticSerialization != 0;
+    let serial = match sync::effective_lock(&state, attributes.parent, automatic, passive) {
+        Ok(serial) => serial,
+        Err(status) => return status,
+    };
     let body = Body::Timer(Timer {
         callback,
         period_ms: config.Period.into(),
         tolerable_ms: config.TolerableDelay.into(),
-        passive: attributes.passive,
+        passive,
+        serial,
         set: None,
         running: 0,
     });
@@ -136,10 +147,19 @@ fn fire(driver: DriverId, handle: Handle) {
 }
 
 fn call(driver: DriverId, handle: Handle) {
-    let callback = state().timer("EvtTimerFunc", handle).callback;
-    event(driver, "EvtTimerFunc", || {
-        // SAFETY: the driver registered it, and the timer is not deleted before this is over.
-        unsafe { callback(as_pointer(handle)) };
+    let (callback, serial) = {
+        let mut state = state();
+        let timer = state.timer("EvtTimerFunc", handle);
+        (timer.callback, timer.serial.clone())
+    };
+    if serial.as_ref().is_some_and(|lock| lock.puts_off(move || call(driver, handle))) {
+        return;
+    }
+    sync::with(serial.as_ref(), || {
+        event(driver, "EvtTimerFunc", || {
+            // SAFETY: the driver registered it, and the timer is not deleted before this is over.
+            unsafe { callback(as_pointer(handle)) };
+        });
     });
     state().timer("EvtTimerFunc", handle).running -= 1;
     kernel().sched.changed();

@@ -1,5 +1,7 @@
 //! WDFDPC and WDFWORKITEM (fxdpcapi.cpp, fxworkitemapi.cpp). Their parents must lie below a device.
 
+use std::sync::Arc;
+
 use nblease_ndis::sys::{self, WDF_DPC_CONFIG, WDF_DRIVER_GLOBALS, WDF_OBJECT_ATTRIBUTES, WDF_WORKITEM_CONFIG};
 
 use super::{
@@ -7,7 +9,8 @@ use super::{
     attributes::{Attributes, Parent},
     enter, event, give, may_allocate,
     object::{Body, Handle, Kind},
-    state,
+    sized, state,
+    sync::{self, CallbackLock},
 };
 use crate::{
     faults::FaultKind,
@@ -18,9 +21,13 @@ use crate::{
     thread::{self, PASSIVE_LEVEL},
 };
 
+/// The lock that the callback is called with, if any.
+type Serial = Option<Arc<CallbackLock>>;
+
 /// A WDFDPC.
 pub(crate) struct Dpc {
     callback: sys::EVT_WDF_DPC,
+    serial: Serial,
     queued: Option<DpcId>,
     running: usize,
 }
@@ -28,6 +35,7 @@ pub(crate) struct Dpc {
 /// A WDFWORKITEM.
 pub(crate) struct WorkItem {
     callback: sys::EVT_WDF_WORKITEM,
+    serial: Serial,
     queued: bool,
     running: usize,
 }
@@ -39,7 +47,8 @@ unsafe fn create(
     id: DriverId,
     attributes: *const WDF_OBJECT_ATTRIBUTES,
     kind: Kind,
-    body: Body,
+    automatic: bool,
+    body: impl FnOnce(Serial) -> Body,
     result: *mut sys::HANDLE,
 ) -> NtStatus {
     // SAFETY: the caller's promise.
@@ -55,7 +64,11 @@ unsafe fn create(
     if state.device_above(attributes.parent).is_none() {
         return status::INVALID_DEVICE_REQUEST;
     }
-    let handle = state.add(kind, id, attributes.parent, &attributes, body);
+    let serial = match sync::effective_lock(&state, attributes.parent, automatic, kind == Kind::WorkItem) {
+        Ok(serial) => serial,
+        Err(status) => return status,
+    };
+    let handle = state.add(kind, id, attributes.parent, &attributes, body(serial));
     drop(state);
     // SAFETY: the caller's promise.
     unsafe { give(result, as_pointer(handle)) };
@@ -71,14 +84,15 @@ pub(crate) unsafe extern "win64" fn dpc_create(
 ) -> NtStatus {
     let id = enter!("WdfDpcCreate", globals);
     // SAFETY: a driver passes its configuration.
-    let config = unsafe { config.read_unaligned() };
-    if config.Size as usize != size_of::<WDF_DPC_CONFIG>() {
-        return status::INFO_LENGTH_MISMATCH;
-    }
+    let config = match unsafe { sized::read(config, &[]) } {
+        Ok(config) => config,
+        Err(status) => return status,
+    };
     let Some(callback) = config.EvtDpcFunc else { return status::INVALID_PARAMETER };
-    let body = Body::Dpc(Dpc { callback, queued: None, running: 0 });
+    let body = |serial| Body::Dpc(Dpc { callback, serial, queued: None, running: 0 });
+    let automatic = config.AutomaticSerialization != 0;
     // SAFETY: a driver passes its attributes and its variable.
-    unsafe { create("WdfDpcCreate", id, attributes, Kind::Dpc, body, result) }
+    unsafe { create("WdfDpcCreate", id, attributes, Kind::Dpc, automatic, body, result) }
 }
 
 /// WdfDpcEnqueue: false where it is queued already.
@@ -95,7 +109,7 @@ pub(crate) unsafe extern "win64" fn dpc_enqueue(globals: *mut WDF_DRIVER_GLOBALS
 }
 
 fn run_dpc(driver: DriverId, handle: Handle) {
-    let callback = {
+    let (callback, serial) = {
         let mut state = state();
         if state.get(handle).is_none() {
             return;
@@ -103,11 +117,13 @@ fn run_dpc(driver: DriverId, handle: Handle) {
         let dpc = state.dpc("EvtDpcFunc", handle);
         dpc.queued = None;
         dpc.running += 1;
-        dpc.callback
+        (dpc.callback, dpc.serial.clone())
     };
-    event(driver, "EvtDpcFunc", || {
-        // SAFETY: the driver registered it, and the DPC is not deleted before this is over.
-        unsafe { callback(as_pointer(handle)) };
+    sync::with(serial.as_ref(), || {
+        event(driver, "EvtDpcFunc", || {
+            // SAFETY: the driver registered it, and the DPC is not deleted before this is over.
+            unsafe { callback(as_pointer(handle)) };
+        });
     });
     state().dpc("EvtDpcFunc", handle).running -= 1;
     kernel().sched.changed();
@@ -155,14 +171,15 @@ pub(crate) unsafe extern "win64" fn work_create(
 ) -> NtStatus {
     let id = enter!("WdfWorkItemCreate", globals);
     // SAFETY: a driver passes its configuration.
-    let config = unsafe { config.read_unaligned() };
-    if config.Size as usize != size_of::<WDF_WORKITEM_CONFIG>() {
-        return status::INFO_LENGTH_MISMATCH;
-    }
+    let config = match unsafe { sized::read(config, &[]) } {
+        Ok(config) => config,
+        Err(status) => return status,
+    };
     let Some(callback) = config.EvtWorkItemFunc else { return status::INVALID_PARAMETER };
-    let body = Body::WorkItem(WorkItem { callback, queued: false, running: 0 });
+    let body = |serial| Body::WorkItem(WorkItem { callback, serial, queued: false, running: 0 });
+    let automatic = config.AutomaticSerialization != 0;
     // SAFETY: a driver passes its attributes and its variable.
-    unsafe { create("WdfWorkItemCreate", id, attributes, Kind::WorkItem, body, result) }
+    unsafe { create("WdfWorkItemCreate", id, attributes, Kind::WorkItem, automatic, body, result) }
 }
 
 /// WdfWorkItemEnqueue: nothing where it is queued already.
@@ -180,16 +197,21 @@ pub(crate) unsafe extern "win64" fn work_enqueue(globals: *mut WDF_DRIVER_GLOBAL
 }
 
 fn run_work(driver: DriverId, handle: Handle) {
-    let callback = {
+    let (callback, serial) = {
         let mut state = state();
         let item = state.work_item("EvtWorkItem", handle);
+        if item.serial.as_ref().is_some_and(|lock| lock.puts_off(move || run_work(driver, handle))) {
+            return;
+        }
         item.queued = false;
         item.running += 1;
-        item.callback
+        (item.callback, item.serial.clone())
     };
-    event(driver, "EvtWorkItem", || {
-        // SAFETY: the driver registered it, and the item is not deleted before this is over.
-        unsafe { callback(as_pointer(handle)) };
+    sync::with(serial.as_ref(), || {
+        event(driver, "EvtWorkItem", || {
+            // SAFETY: the driver registered it, and the item is not deleted before this is over.
+            unsafe { callback(as_pointer(handle)) };
+        });
     });
     state().work_item("EvtWorkItem", handle).running -= 1;
     kernel().sched.changed();
