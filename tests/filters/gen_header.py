@@ -482,7 +482,9 @@ def generate_kmdf():
         *enumerations(facts, kmdf=True),
         "",
         "/* Handles, structs by name, and pointers. */",
-        *(f"typedef struct {name}__ *{name};" for name in sorted(facts.handles)),
+        # A WDFOBJECT is a handle of any kind.
+        "typedef HANDLE WDFOBJECT;",
+        *(f"typedef struct {name}__ *{name};" for name in sorted(facts.handles) if name != "WDFOBJECT"),
         *(f"typedef struct _{name} {name}, *P{name};" for name in facts.layouts if is_kmdf(name)),
         *(f"typedef struct _{name} {name};" for name in sorted(facts.opaque_structs - known)),
         *(f"typedef void *{name};" for name in sorted(facts.opaque_pointers - known)),

@@ -2,8 +2,9 @@
 //!
 //! Each `tests/filters/NAME.c` is a driver of its own, and each `tests/filters/breakers/NAME.c` is two: `NAME.broken`,
 //! which breaks a rule, and `NAME.sound`, which does the same work as the rule wants it. Each `tests/filters/wdm/NAME.c` is
-//! a filter of the kind that others write, with a WDM device and what the WDK's headers have inline. They are compiled against
-//! declarations made from the ABI facts and share no binding with the driver or the lab.
+//! a filter of the kind that others write, with a WDM device and what the WDK's headers have inline, each
+//! `tests/filters/kmdf/NAME.c` one with a control device by KMDF. They are compiled against declarations made from the ABI
+//! facts and share no binding with the driver or the lab.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -32,7 +33,9 @@ pub fn all() -> Result<()> {
         shared.extend(paths::files_in(place, "h")?);
     }
     let wdm = folder.join("wdm");
+    let kmdf = folder.join("kmdf");
     shared.extend(paths::files_in(&wdm, "h")?);
+    shared.extend(paths::files_in(&kmdf, "h")?);
     shared.extend(libraries());
     shared.extend(wdm_libraries()?);
 
@@ -44,7 +47,7 @@ pub fn all() -> Result<()> {
         jobs.push(Job::new(source.clone(), "broken.sys", &["-DBROKEN=1"]));
         jobs.push(Job::new(source, "sound.sys", &["-DBROKEN=0"]));
     }
-    for source in paths::files_in(&wdm, "c")? {
+    for source in [paths::files_in(&wdm, "c")?, paths::files_in(&kmdf, "c")?].concat() {
         jobs.push(Job::new(source, "sys", &[]));
     }
     let mut made = 0;

@@ -37,6 +37,8 @@ static void evt_write(WDFQUEUE from, WDFREQUEST request, size_t length);
 static void evt_control(WDFQUEUE from, WDFREQUEST request, size_t output, size_t input, ULONG code);
 
 static WDFDEVICE device;
+static WDF_OBJECT_ATTRIBUTES *device_attributes; /* none: the defaults */
+static void (*change_init)(PWDFDEVICE_INIT);     /* what else is said of the device */
 static WDFQUEUE manual; /* for requests that wait */
 static WDF_IO_QUEUE_CONFIG queue = {
     .Size = sizeof(queue),
@@ -91,9 +93,11 @@ static NTSTATUS create_device(WDFDRIVER driver) {
         return STATUS_INSUFFICIENT_RESOURCES;
     WdfDeviceInitSetIoType(init, WdfDeviceIoDirect);
     WdfDeviceInitSetFileObjectConfig(init, &files, 0);
+    if (change_init)
+        change_init(init);
     NTSTATUS status = WdfDeviceInitAssignName(init, &name);
     if (status >= 0)
-        status = WdfDeviceCreate(&init, 0, &device);
+        status = WdfDeviceCreate(&init, device_attributes, &device);
     if (status < 0) {
         WdfDeviceInitFree(init);
         return status;

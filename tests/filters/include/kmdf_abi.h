@@ -1158,6 +1158,7 @@ typedef enum _WDF_WMI_PROVIDER_FLAGS {
 } WDF_WMI_PROVIDER_FLAGS;
 
 /* Handles, structs by name, and pointers. */
+typedef HANDLE WDFOBJECT;
 typedef struct WDFCHILDLIST__ *WDFCHILDLIST;
 typedef struct WDFCMRESLIST__ *WDFCMRESLIST;
 typedef struct WDFCOLLECTION__ *WDFCOLLECTION;
@@ -1177,7 +1178,6 @@ typedef struct WDFIOTARGET__ *WDFIOTARGET;
 typedef struct WDFKEY__ *WDFKEY;
 typedef struct WDFLOOKASIDE__ *WDFLOOKASIDE;
 typedef struct WDFMEMORY__ *WDFMEMORY;
-typedef struct WDFOBJECT__ *WDFOBJECT;
 typedef struct WDFQUEUE__ *WDFQUEUE;
 typedef struct WDFREQUEST__ *WDFREQUEST;
 typedef struct WDFSPINLOCK__ *WDFSPINLOCK;

@@ -64,8 +64,8 @@ pub(crate) unsafe extern "win64" fn create(
         Err(status) => return status,
     };
     state().any("WdfTimerCreate", attributes.parent);
-    // SAFETY: a driver passes its configuration, up to 1.7 without a tolerable delay.
-    let config = match unsafe { sized::read(config, &[24]) } {
+    // SAFETY: a driver passes its configuration, up to 1.7 without a tolerable delay, up to 1.11 without a choice of clock.
+    let config = match unsafe { sized::read(config, &[24, 32]) } {
         Ok(config) => config,
         Err(status) => return status,
     };

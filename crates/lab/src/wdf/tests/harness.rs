@@ -329,7 +329,7 @@ unsafe extern "win64" fn fx_driver_entry(object: *mut DRIVER_OBJECT, path: *mut 
 
 fn bind_info(table: *mut *const *const ()) -> BindInfo {
     BindInfo {
-        size: 88,
+        size: size_of::<BindInfo>() as u32,
         component: ptr::null(),
         major: 1,
         minor: 33,
