@@ -16,6 +16,9 @@ use nblease_tests::built;
 
 const SUCCESS: u32 = 0;
 const NO_MORE_ENTRIES: u32 = 0x8000_001a;
+const CANCELLED: u32 = 0xc000_0120;
+const ACCESS_VIOLATION: u32 = 0xc000_0005;
+const BUFFER_TOO_SMALL: u32 = 0xc000_0023;
 
 /// `CTL_CODE` of the filters' device type.
 fn code(function: u32, method: u32) -> u32 {
@@ -32,7 +35,15 @@ struct Rig {
 
 impl Rig {
     fn start(filter: &'static str, mode: Mode) -> Self {
+        Self::start_above(&[], filter, mode)
+    }
+
+    /// The same, with other filters loaded before it.
+    fn start_above(others: &[&str], filter: &'static str, mode: Mode) -> Self {
         let lab = Lab::new(LabConfig { mode, ..LabConfig::default() });
+        for other in others {
+            lab.run(&built(&format!("filters/{other}.sys"))).expect("it starts");
+        }
         kernel().registry.set("Depth", Value::Dword(17));
         kernel().registry.set("Name", Value::String("name".to_owned()));
         lab.run(&built(&format!("filters/{filter}.sys"))).expect("it starts");
@@ -91,6 +102,70 @@ fn callbacks_of_a_scope_come_one_at_a_time() {
     }
 }
 
+#[test]
+fn a_callers_memory_is_locked_in_its_context_and_used_later() {
+    for mode in [Mode::Virtual, Mode::Real] {
+        let rig = Rig::start("kmdf_context", mode);
+        assert!(rig.check(0), "a request that was enqueued from there");
+        let sum = rig.call(code(100, 3), &[1, 2, 3, 250], 4);
+        assert_eq!((sum.status, sum.data), (SUCCESS, 256_u32.to_le_bytes().to_vec()));
+        assert_eq!(rig.call(code(100, 3), &[1], 3).status, BUFFER_TOO_SMALL);
+        assert_eq!(rig.call(code(101, 3), &[1], 4).status, SUCCESS, "completed there");
+        assert_eq!(rig.call(code(102, 3), &[1], 4).status, ACCESS_VIOLATION, "an address where nothing is");
+        rig.finish();
+    }
+}
+
+#[test]
+fn a_control_device_hears_of_the_shutdown() {
+    let rig = Rig::start("kmdf_context", Mode::Virtual);
+    assert!(kernel().io.hears_of_shutdown());
+    rig.handle.close();
+    drop(rig.process);
+    let verdict = rig.lab.shut_down();
+    assert!(verdict.violations.is_empty(), "{:?}", verdict.violations);
+}
+
+#[test]
+fn another_drivers_device_is_a_target() {
+    for mode in [Mode::Virtual, Mode::Real] {
+        let rig = Rig::start_above(&["queue_device"], "kmdf_targets", mode);
+        assert_eq!((0..).take_while(|number| rig.check(*number)).count(), 4);
+        let read = rig.handle.read(8);
+        let other = rig.process.open(r"\\.\queue_device").expect("the target's own device opens");
+        assert_eq!(other.write(b"through").wait().information, 7);
+        let read = read.wait();
+        assert_eq!((read.status, read.data), (SUCCESS, b"through".to_vec()), "a read that went on to the target");
+        let canceled = rig.handle.read(8);
+        canceled.cancel();
+        assert_eq!(canceled.wait().status, CANCELLED, "by the target");
+        assert_ne!(rig.call(code(0x100, 0), &[], 4).status, SUCCESS, "a control that the target does not know");
+        other.close();
+        rig.finish();
+    }
+}
+
+#[test]
+fn what_is_not_to_be_done_with_what_was_sent_is_said() {
+    let cases = [
+        ("sent twice", "V43: WdfRequestSend on WDFREQUEST"),
+        ("completed while sent", "V43: WdfRequestComplete"),
+        ("deleted while sent", "V43: WdfObjectDelete on WDFREQUEST"),
+        ("sent with nobody to complete it", "without a completion routine: nobody completes it"),
+        ("own request completed", "V07: WdfRequestComplete wants a request that a queue gave"),
+        ("sent without a format", "which has no format"),
+    ];
+    for (number, (case, expected)) in (0x101..).zip(cases) {
+        let said = said_by(case, || {
+            let rig = Rig::start_above(&["queue_device"], "kmdf_targets", Mode::Virtual);
+            assert!(rig.check(0), "the target opens");
+            rig.handle.ioctl(code(number, 0), &[], 4).wait_timeout(1_000_000);
+            rig.finish();
+        });
+        assert!(said.is_empty() || said.contains(expected), "{case}: expected {expected}\n{said}");
+    }
+}
+
 /// Runs `body`, which is to end by a violation, in a process of its own: what it said.
 fn said_by(case: &str, body: impl FnOnce()) -> String {
     const CHILD: &str = "NBLEASE_KMDF_FILTER";
@@ -116,15 +191,21 @@ fn what_a_driver_does_wrong_with_the_framework_is_said() {
     let cases = [
         ("takes the device twice", "V39: WdfObjectAcquireLock of"),
         ("releases what it has not", "V39: WdfObjectReleaseLock of"),
-        ("keeps the device", "returned with locks held"),
+        ("keeps the device", "V09: EvtIoDeviceControl was entered at IRQL 0 and returned at 2"),
         ("locks a string", "V07: WdfObjectAcquireLock wants a device or a queue and got WDFSTRING"),
         ("removes what is not there", "V07: WdfCollectionRemove of what is not in"),
         ("uses a deleted collection", "V36: WdfCollectionGetCount was given WDFCOLLECTION"),
         ("takes executable memory", "V37: WdfMemoryCreate of executable pool"),
-        ("assigns the framework's memory", "V07: WdfMemoryAssignBuffer wants memory that WdfMemoryCreatePreallocated made"),
+        (
+            "assigns the framework's memory",
+            "V07: WdfMemoryAssignBuffer wants memory that WdfMemoryCreatePreallocated made",
+        ),
         ("writes past a lookaside entry", "V36: write"),
         ("reads the registry at dispatch", "V45: WdfRegistryQueryULong called at IRQL 2"),
-        ("takes a caller's address late", "V41: WdfRequestRetrieveUnsafeUserOutputBuffer outside of EvtIoInCallerContext"),
+        (
+            "takes a caller's address late",
+            "V41: WdfRequestRetrieveUnsafeUserOutputBuffer outside of EvtIoInCallerContext",
+        ),
         ("enqueues what came from a queue", "V43: WdfDeviceEnqueueRequest of WDFREQUEST"),
         ("makes DMA", "BUGCHECK: the lab does not model WdfDmaEnablerCreate: of KMDF it leaves out DMA"),
     ];

@@ -66,6 +66,12 @@ pub trait Target: Send + Sync {
     fn call(&self, _device: &Device, _irp: *mut sys::IRP, _major: u8) -> Option<sys::NTSTATUS> {
         None
     }
+    /// Whether it asked to be told of the system's shutdown.
+    fn hears_of_shutdown(&self) -> bool {
+        false
+    }
+    /// The system shuts down (IRP_MJ_SHUTDOWN).
+    fn shut_down(&self) {}
     /// Whether it is a WDM driver's dispatch table.
     fn is_wdm(&self) -> bool {
         false

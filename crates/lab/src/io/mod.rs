@@ -115,10 +115,14 @@ impl Io {
         lock(&self.links).remove(&link).map(|_| ()).ok_or(status::OBJECT_NAME_NOT_FOUND)
     }
 
-    /// The device behind `\\.\name`.
+    /// The device behind `\\.\name`, a link's name in the kernel, or a device's own.
     fn resolve(&self, path: &str) -> Result<Arc<Device>, NtStatus> {
-        let name = path.strip_prefix(r"\\.\").ok_or(status::OBJECT_NAME_INVALID)?;
-        let device = lock(&self.links).get(&name.to_lowercase()).cloned().ok_or(status::OBJECT_NAME_NOT_FOUND)?;
+        let link = path.strip_prefix(r"\\.\").map(str::to_lowercase).or_else(|| link_key(path));
+        let device = match link {
+            Some(link) => lock(&self.links).get(&link).cloned().ok_or(status::OBJECT_NAME_NOT_FOUND)?,
+            None if path.starts_with('\\') => path.to_owned(),
+            None => return Err(status::OBJECT_NAME_INVALID),
+        };
         let devices = lock(&self.devices);
         let found = devices.iter().find(|d| d.name().is_some_and(|n| same(n, &device)) && !d.is_deleted());
         found.cloned().ok_or(status::OBJECT_NAME_NOT_FOUND)
@@ -177,6 +181,25 @@ impl Io {
     /// The files that are open on a driver's devices, each with what is under way on it.
     pub fn open_files(&self, driver: DriverId) -> Vec<String> {
         self.devices_of(driver).iter().flat_map(|d| d.files()).map(|f| f.describe()).collect()
+    }
+
+    /// The devices that are told of the system's shutdown.
+    fn hearing_of_shutdown(&self) -> Vec<Arc<Device>> {
+        let devices = lock(&self.devices).clone();
+        devices.into_iter().filter(|device| device.target().hears_of_shutdown()).collect()
+    }
+
+    /// Whether a driver is told of the system's shutdown.
+    pub fn hears_of_shutdown(&self) -> bool {
+        !self.hearing_of_shutdown().is_empty()
+    }
+
+    /// The system shuts down: the devices that asked for it are told, the last one first. Drivers stay loaded.
+    pub fn shut_down(&self) {
+        for device in self.hearing_of_shutdown().iter().rev() {
+            device.target().shut_down();
+        }
+        kernel().sched.pump();
     }
 
     /// The driver is to be unloaded: its devices refuse opens from now on (IopUnloadDriver marks them

@@ -45,7 +45,7 @@ pub struct Report {
     pub drivers: Vec<DriverReport>,
     /// Frames that went through.
     pub frames: usize,
-    /// What the rules say of the life, and of the replay where there was one.
+    /// What the rules say of the life, and of the replay and the shutdown where there were.
     pub verdicts: Vec<Verdict>,
 }
 
@@ -73,7 +73,25 @@ pub fn run(config: &LabConfig, any: &Any) -> Result<Report> {
         frames += replay(&lab, &any.life.drivers, any).context("the replay")?;
         verdicts.push(lab.finish());
     }
+    if let Some(verdict) = shutdown(config, &any.life.drivers).context("the shutdown")? {
+        verdicts.push(verdict);
+    }
     Ok(Report { drivers, frames, verdicts })
+}
+
+/// Shuts the system down under drivers that want to hear of it: what the rules say, where there is one.
+fn shutdown(config: &LabConfig, drivers: &[PathBuf]) -> Result<Option<Verdict>> {
+    let lab = Lab::new(config.clone());
+    for path in drivers {
+        lab.run(path)?;
+    }
+    if !kernel().io.hears_of_shutdown() {
+        lab.finish();
+        return Ok(None);
+    }
+    lab.adapter(AdapterConfig::default());
+    settle();
+    Ok(Some(lab.shut_down()))
 }
 
 /// Puts each frame through both ways: how many came out.

@@ -96,11 +96,7 @@ pub(crate) unsafe extern "win64" fn remove(
 }
 
 /// WdfCollectionRemoveItem, by its index.
-pub(crate) unsafe extern "win64" fn remove_item(
-    globals: *mut WDF_DRIVER_GLOBALS,
-    collection: sys::HANDLE,
-    index: u32,
-) {
+pub(crate) unsafe extern "win64" fn remove_item(globals: *mut WDF_DRIVER_GLOBALS, collection: sys::HANDLE, index: u32) {
     enter!("WdfCollectionRemoveItem", globals);
     let index = index as usize;
     take_out("WdfCollectionRemoveItem", collection.addr(), |items| (index < items.len()).then_some(index));

@@ -15,7 +15,7 @@ use super::{
     enter, file, give, lifecycle, may_allocate,
     object::{Body, Handle, Kind, NULL},
     queue::{self, Queue},
-    request_cancel, state,
+    request_cancel, shutdown, state,
     sync::{CallbackLock, Constraints},
     text,
 };
@@ -85,6 +85,16 @@ impl Target for Dispatcher {
 
     fn cancel(&self, irp: &Arc<Irp>) {
         request_cancel::on_cancel(irp);
+    }
+
+    fn hears_of_shutdown(&self) -> bool {
+        self.device.get().is_some_and(|device| shutdown::is_wanted(*device))
+    }
+
+    fn shut_down(&self) {
+        if let Some(device) = self.device.get() {
+            shutdown::tell(*device);
+        }
     }
 }
 

@@ -12,6 +12,7 @@ use super::{
     caller_context::EvtIoInCallerContext,
     enter, lifecycle, may_allocate,
     object::{Body, Kind, NULL},
+    shutdown::Notification,
     state, text,
 };
 use crate::{
@@ -37,11 +38,8 @@ pub(crate) struct DeviceInit {
     pub file_attributes_given: bool,
     pub request_attributes: Attributes,
     pub in_caller_context: Option<EvtIoInCallerContext>,
-    pub shutdown: Option<Shutdown>,
+    pub shutdown: Option<Notification>,
 }
-
-/// EvtDeviceShutdownNotification.
-pub(crate) type Shutdown = unsafe extern "efiapi" fn(sys::WDFDEVICE);
 
 /// Changes what a PWDFDEVICE_INIT says.
 pub(crate) fn change(ddi: &'static str, init: sys::PVOID, change: impl FnOnce(&mut DeviceInit)) {

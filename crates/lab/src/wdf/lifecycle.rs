@@ -1,7 +1,7 @@
 //! The end of objects: disposal, destruction, references (fxobjectstatemachine.cpp).
 
 use super::{
-    device, event,
+    device, event, io_target,
     object::{Body, Handle, Kind, Stage},
     queue_state, state, timer, work,
 };
@@ -37,8 +37,10 @@ fn delete_now(handle: Handle) {
 /// Whether the disposal of an object or of what is below it waits.
 fn disposal_waits(state: &super::object::State, handle: Handle) -> bool {
     state.get(handle).is_some_and(|object| {
-        matches!(object.kind, Kind::Driver | Kind::Device | Kind::Queue | Kind::Timer | Kind::Dpc | Kind::WorkItem)
-            || object.children.iter().any(|child| disposal_waits(state, *child))
+        matches!(
+            object.kind,
+            Kind::Driver | Kind::Device | Kind::Queue | Kind::Timer | Kind::Dpc | Kind::WorkItem | Kind::IoTarget
+        ) || object.children.iter().any(|child| disposal_waits(state, *child))
     })
 }
 
@@ -74,6 +76,7 @@ fn dispose_body(handle: Handle) {
     match kind {
         Some(Kind::Queue) => queue_state::dispose(handle),
         Some(Kind::Timer) => timer::dispose(handle),
+        Some(Kind::IoTarget) => io_target::dispose(handle),
         Some(Kind::Dpc | Kind::WorkItem) => work::dispose(handle),
         _ => {}
     }
@@ -133,6 +136,7 @@ pub(crate) fn release(handle: Handle) {
             match object.body {
                 Body::Collection(collection) => collection.items.into_iter().for_each(release),
                 Body::Key(key) => key.close(),
+                Body::Memory(memory) => memory.ends(handle),
                 _ => {}
             }
         }

@@ -27,6 +27,8 @@ pub(crate) struct Memory {
     read_only: bool,
     /// The driver named the buffer and may name another.
     assignable: bool,
+    /// It stands for locked pages of a program's.
+    locks_pages: bool,
     /// The framework's own allocation.
     _own: Option<Lent>,
 }
@@ -51,7 +53,19 @@ pub(crate) unsafe fn part_of(part: *const Offset) -> Option<Offset> {
 impl Memory {
     /// A buffer of a request.
     pub(crate) fn of_request(address: usize, len: usize, read_only: bool) -> Self {
-        Self { address, len, read_only, assignable: false, _own: None }
+        Self { address, len, read_only, assignable: false, locks_pages: false, _own: None }
+    }
+
+    /// Pages of a program's, locked by [`crate::memory::user::Programs::lock`] under the object's handle.
+    pub(crate) fn of_program(address: usize, len: usize, read_only: bool) -> Self {
+        Self { locks_pages: true, ..Self::of_request(address, len, read_only) }
+    }
+
+    /// The object of that handle is gone: its pages are unlocked.
+    pub(crate) fn ends(&self, handle: Handle) {
+        if self.locks_pages {
+            kernel().memory.programs.unlock(handle);
+        }
     }
 
     /// Where the driver finds a part of it, and its length: STATUS_INTEGER_OVERFLOW where it is not all inside
@@ -76,8 +90,7 @@ pub(crate) fn allocate(id: DriverId, attributes: &Attributes, len: usize) -> Res
     let own = Lent::open(SpanKind::Descriptor, len, 16);
     let address = own.driver();
     let parent = if attributes.parent == NULL { default_parent(id) } else { attributes.parent };
-    let memory =
-        Memory { address: address.expose_provenance(), len, read_only: false, assignable: false, _own: Some(own) };
+    let memory = Memory { _own: Some(own), ..Memory::of_request(address.expose_provenance(), len, false) };
     Ok((state().add(Kind::Memory, id, parent, attributes, Body::Memory(memory)), address))
 }
 

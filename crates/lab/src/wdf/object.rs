@@ -17,12 +17,14 @@ use super::{
     device_init::DeviceInit,
     driver::Driver,
     file::FileObject,
+    io_target::IoTarget,
     lock::{SpinLock, WaitLock},
     lookaside::Lookaside,
     memory::Memory,
     queue::Queue,
     registry_key::Key,
     request::Request,
+    request_send::Sending,
     string::Text,
     timer::Timer,
     work::{Dpc, WorkItem},
@@ -86,6 +88,7 @@ kinds! {
     Collection = 15, "WDFCOLLECTION";
     String = 16, "WDFSTRING";
     Lookaside = 17, "WDFLOOKASIDE";
+    IoTarget = 18, "WDFIOTARGET";
 }
 
 /// What is particular to a kind.
@@ -107,6 +110,9 @@ pub(crate) enum Body {
     Collection(Collection),
     String(Text),
     Lookaside(Box<Lookaside>),
+    IoTarget(Box<IoTarget>),
+    /// A WDFREQUEST that the driver made.
+    OwnRequest,
 }
 
 /// A context of an object, with its callbacks.
@@ -138,6 +144,8 @@ pub(crate) struct Object {
     pub delete_called: bool,
     /// IRQL before WdfObjectAcquireLock.
     pub irql_before_lock: u8,
+    /// Of a request: what is kept of its being sent.
+    pub sending: Option<Box<Sending>>,
     pub contexts: Vec<Context>,
     pub body: Body,
     history: History,
@@ -186,7 +194,6 @@ impl State {
         device_init: DeviceInit => DeviceInit;
         device: Device => Device;
         queue: Queue => Queue;
-        request: Request => Request;
         file: File => FileObject;
         memory: Memory => Memory;
         spin_lock: SpinLock => SpinLock;
@@ -198,6 +205,19 @@ impl State {
         collection: Collection => Collection;
         string: String => Text;
         lookaside: Lookaside => Lookaside;
+        io_target: IoTarget => IoTarget;
+    }
+
+    /// The body of a request that a queue gives or gave. One that the driver made is none that it completes, marks or
+    /// forwards.
+    pub(crate) fn request(&mut self, ddi: &str, handle: Handle) -> &mut Request {
+        if matches!(self.object(ddi, handle, Kind::Request).body, Body::OwnRequest) {
+            self.misuse(ddi, handle, "a request that a queue gave");
+        }
+        match &mut self.object(ddi, handle, Kind::Request).body {
+            Body::Request(body) => body,
+            _ => unreachable!("the kind of an object is that of its body"),
+        }
     }
 
     /// Makes an object with its first context. The caller asked the fault plan.
@@ -220,6 +240,7 @@ impl State {
             stage: Stage::Live,
             delete_called: false,
             irql_before_lock: 0,
+            sending: None,
             contexts: Vec::new(),
             body,
             history: History::default(),

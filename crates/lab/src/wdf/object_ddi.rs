@@ -8,7 +8,7 @@ use super::{
     driver::default_parent,
     enter, give, lifecycle, may_allocate,
     object::{Body, Kind, NULL},
-    state,
+    request_send, state,
 };
 use crate::{
     faults::FaultKind,
@@ -54,7 +54,11 @@ pub(crate) unsafe extern "win64" fn delete(globals: *mut WDF_DRIVER_GLOBALS, han
         let again = std::mem::replace(&mut object.delete_called, true);
         object.note("WdfObjectDelete");
         let history = object.history();
-        let mut own = matches!(kind, Kind::Driver | Kind::Request | Kind::File | Kind::DeviceInit);
+        let own_request = matches!(object.body, Body::OwnRequest);
+        if own_request {
+            request_send::check_deletable(object, handle);
+        }
+        let mut own = !own_request && matches!(kind, Kind::Driver | Kind::Request | Kind::File | Kind::DeviceInit);
         if kind == Kind::Queue {
             let device = state.queue("WdfObjectDelete", handle).device;
             own = state.device("WdfObjectDelete", device).default_queue == handle;

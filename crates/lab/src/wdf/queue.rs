@@ -352,7 +352,7 @@ fn passive(queue_handle: Handle) -> bool {
 }
 
 /// EvtRequestCancel is called at up to DISPATCH_LEVEL: where the caller's own is lower, the seed chooses.
-fn cancel_irql() -> u8 {
+pub(crate) fn cancel_irql() -> u8 {
     if kernel().rng().random() { DISPATCH_LEVEL } else { thread::irql() }
 }
 

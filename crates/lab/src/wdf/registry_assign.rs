@@ -2,12 +2,7 @@
 
 use nblease_ndis::sys::{self, UNICODE_STRING, WDF_DRIVER_GLOBALS};
 
-use super::{
-    enter, may_allocate, memory,
-    object::Body,
-    registry_query::MULTI_SZ,
-    state, text,
-};
+use super::{enter, may_allocate, memory, object::Body, registry_query::MULTI_SZ, state, text};
 use crate::{
     faults::FaultKind,
     io::{NtStatus, status},

@@ -156,10 +156,7 @@ pub(crate) unsafe extern "win64" fn remove(globals: *mut WDF_DRIVER_GLOBALS, key
 }
 
 /// WdfRegistryWdmGetHandle: a handle for the Zw functions. It is the framework's to close.
-pub(crate) unsafe extern "win64" fn wdm_get_handle(
-    globals: *mut WDF_DRIVER_GLOBALS,
-    key: sys::HANDLE,
-) -> sys::HANDLE {
+pub(crate) unsafe extern "win64" fn wdm_get_handle(globals: *mut WDF_DRIVER_GLOBALS, key: sys::HANDLE) -> sys::HANDLE {
     enter!("WdfRegistryWdmGetHandle", globals);
     let mut state = state();
     let key = state.key("WdfRegistryWdmGetHandle", key.addr());

@@ -40,6 +40,8 @@ pub(crate) enum Place {
     CancelCalled,
     /// The driver's, by EvtIoCanceledOnQueue.
     CanceledOnQueue,
+    /// A target's, to which the driver sent it.
+    Sent,
     /// Being completed: its EvtCleanupCallback may look at it still.
     Completing,
     /// Nobody's: it was completed, and the driver holds a reference still.

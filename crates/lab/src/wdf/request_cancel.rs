@@ -13,7 +13,7 @@ use super::{
     object::{Handle, NULL, Object, State},
     queue,
     request::{EvtRequestCancel, Place},
-    state,
+    request_send, state,
 };
 use crate::{
     io::{Irp, NtStatus, status},
@@ -40,6 +40,9 @@ pub(crate) fn on_cancel(irp: &Arc<Irp>) {
     match place {
         Place::Waiting => queue::cancel_for_queue(handle),
         Place::Cancelable => cancel_for_driver(handle),
+        Place::Sent => {
+            request_send::cancel(handle);
+        }
         _ => {}
     }
 }
@@ -76,6 +79,11 @@ pub(crate) fn check_owned(state: &mut State, ddi: &'static str, handle: Handle) 
         Place::New | Place::Waiting => {
             judge.fatal(rule::V43, format!("{ddi} on WDFREQUEST {handle:#x}, which the driver does not own"), history)
         }
+        Place::Sent => judge.fatal(
+            rule::V43,
+            format!("{ddi} on WDFREQUEST {handle:#x}, which was sent and has not come back"),
+            history,
+        ),
         Place::Completing | Place::Completed => {
             judge.fatal(rule::V43, format!("{ddi} on WDFREQUEST {handle:#x}, which was completed"), history)
         }
@@ -171,7 +179,13 @@ pub(crate) unsafe extern "win64" fn unmark_cancelable(
             status::SUCCESS
         }
         Place::Canceling | Place::CancelCalled => status::CANCELLED,
-        Place::New | Place::Waiting | Place::Driver | Place::CanceledOnQueue | Place::Completing | Place::Completed => {
+        Place::New
+        | Place::Waiting
+        | Place::Driver
+        | Place::CanceledOnQueue
+        | Place::Sent
+        | Place::Completing
+        | Place::Completed => {
             let (place, history) = (request.place, state.get(handle).map(Object::history).unwrap_or_default());
             let rule = if place == Place::Completed { rule::V43 } else { rule::V44 };
             kernel().judge.broken_with(

@@ -10,7 +10,7 @@ use super::{
     queue::{self, Type},
     request::{self, Place},
     request_cancel::check_owned,
-    state,
+    request_send, state,
 };
 use crate::{
     io::{Irp, Major, NtStatus, status},
@@ -86,7 +86,7 @@ pub(crate) unsafe extern "win64" fn get_information(
     request: sys::WDFREQUEST,
 ) -> usize {
     enter!("WdfRequestGetInformation", globals);
-    live(&mut state(), "WdfRequestGetInformation", request.addr()).information
+    request_send::information("WdfRequestGetInformation", request.addr())
 }
 
 /// A request that was not completed; else V43 is broken.

@@ -1,13 +1,25 @@
 //! A caller's own addresses: METHOD_NEITHER, and reads and writes of WdfDeviceIoNeither (fxrequestapi.cpp). They are good
-//! in the caller's context alone, so in EvtIoInCallerContext (V41). PASSIVE_LEVEL.
+//! in the caller's context alone, so in EvtIoInCallerContext (V41). Pages that are locked there may be touched anywhere,
+//! through a WDFMEMORY that ends with the request. PASSIVE_LEVEL.
 
 use nblease_ndis::sys::{self, WDF_DRIVER_GLOBALS};
 
-use super::{enter, give, request_ddi::live, state};
+use super::{
+    as_pointer,
+    attributes::Attributes,
+    enter, give, may_allocate,
+    memory::Memory,
+    object::{Body, Handle, Kind, NULL},
+    request_cancel::check_owned,
+    request_ddi::live,
+    state,
+};
 use crate::{
-    io::{Irp, Major, NtStatus, status},
+    faults::FaultKind,
+    io::{self, Irp, Major, NtStatus, status},
     judge::rule,
     kernel::kernel,
+    memory::Access,
 };
 
 /// Address and length of what the caller gives, or has room for; none where the request has no such buffer.
@@ -83,4 +95,62 @@ pub(crate) unsafe extern "win64" fn unsafe_output(
     enter!("WdfRequestRetrieveUnsafeUserOutputBuffer", globals);
     // SAFETY: a driver passes its variables, the second may be null.
     unsafe { retrieve("WdfRequestRetrieveUnsafeUserOutputBuffer", request, false, required, to, length) }
+}
+
+/// Locks a part of the caller's memory: the WDFMEMORY that stands for it, a child of the request. STATUS_ACCESS_VIOLATION
+/// where the caller has nothing there or may not do so itself.
+fn lock_pages(
+    ddi: &'static str,
+    handle: Handle,
+    address: usize,
+    len: usize,
+    access: Access,
+) -> Result<Handle, NtStatus> {
+    let mut state = state();
+    check_owned(&mut state, ddi, handle);
+    let caller = state.request(ddi, handle).irp.process();
+    kernel().judge.check(rule::V41, io::current_number() == caller, || {
+        format!("{ddi} outside of the caller's context, where the address may be another program's")
+    });
+    if len == 0 {
+        return Err(status::INVALID_USER_BUFFER);
+    }
+    may_allocate(FaultKind::Mdl)?;
+    let buffer = kernel().memory.programs.find(address).filter(|buffer| {
+        let (start, pages) = buffer.pages();
+        address + len <= start + pages && (access == Access::ReadOnly || buffer.access == Access::ReadWrite)
+    });
+    let buffer = buffer.ok_or(status::ACCESS_VIOLATION)?;
+    let driver = state.any(ddi, handle).driver;
+    let system = buffer.system(address).expose_provenance();
+    let body = Body::Memory(Memory::of_program(system, len, access == Access::ReadOnly));
+    let memory = state.add(Kind::Memory, driver, handle, &Attributes::default(), body);
+    kernel().memory.programs.lock(memory, buffer, access);
+    Ok(memory)
+}
+
+macro_rules! locking {
+    ($($function:ident $name:literal, $access:ident;)*) => {
+        $(
+            #[doc = concat!($name, ".")]
+            pub(crate) unsafe extern "win64" fn $function(
+                globals: *mut WDF_DRIVER_GLOBALS,
+                request: sys::WDFREQUEST,
+                buffer: sys::PVOID,
+                length: usize,
+                to: *mut sys::WDFMEMORY,
+            ) -> NtStatus {
+                enter!($name, globals);
+                let locked = lock_pages($name, request.addr(), buffer.addr(), length, Access::$access);
+                // SAFETY: a driver passes its variable.
+                unsafe { give(to, as_pointer(locked.unwrap_or(NULL))) };
+                locked.err().unwrap_or(status::SUCCESS)
+            }
+        )*
+    };
+}
+
+locking! {
+    lock_for_reading "WdfRequestProbeAndLockUserBufferForRead", ReadOnly;
+    lock_for_writing "WdfRequestProbeAndLockUserBufferForWrite", ReadWrite;
 }

@@ -8,9 +8,9 @@ use std::{ptr, slice};
 use nblease_ndis::sys::WDF_FUNCTIONS;
 
 use super::{
-    binding, caller_context, collection, device, device_ddi, device_init, driver, file, lock, lookaside, memory,
-    object_ddi, queue_ddi, queue_state, registry_assign, registry_key, registry_query, request_buffer, request_cancel,
-    request_ddi, request_user, string, sync, timer, work,
+    binding, caller_context, collection, device, device_ddi, device_init, driver, file, io_target, lock, lookaside,
+    memory, object_ddi, queue_ddi, queue_state, registry_assign, registry_key, registry_query, request_buffer,
+    request_cancel, request_ddi, request_format, request_send, request_user, shutdown, string, sync, timer, work,
 };
 use crate::pe::{Export, THUNK, Thunks};
 
@@ -31,6 +31,7 @@ functions! {
     "WdfCollectionRemove" => collection::remove;
     "WdfCollectionRemoveItem" => collection::remove_item;
     "WdfControlDeviceInitAllocate" => device_init::allocate;
+    "WdfControlDeviceInitSetShutdownNotification" => shutdown::set_notification;
     "WdfControlFinishInitializing" => device::finish_initializing;
     "WdfDeviceConfigureRequestDispatching" => device::configure_request_dispatching;
     "WdfDeviceCreate" => device::create;
@@ -90,6 +91,23 @@ functions! {
     "WdfIoQueueStopAndPurge" => queue_state::stop_and_purge;
     "WdfIoQueueStopAndPurgeSynchronously" => queue_state::stop_and_purge_synchronously;
     "WdfIoQueueStopSynchronously" => queue_state::stop_synchronously;
+    "WdfIoTargetClose" => io_target::close;
+    "WdfIoTargetCloseForQueryRemove" => io_target::close_for_query_remove;
+    "WdfIoTargetCreate" => io_target::create;
+    "WdfIoTargetFormatRequestForInternalIoctl" => request_format::format_internal;
+    "WdfIoTargetFormatRequestForIoctl" => request_format::format_ioctl;
+    "WdfIoTargetFormatRequestForRead" => request_format::format_read;
+    "WdfIoTargetFormatRequestForWrite" => request_format::format_write;
+    "WdfIoTargetGetDevice" => io_target::get_device;
+    "WdfIoTargetGetState" => io_target::get_state;
+    "WdfIoTargetOpen" => io_target::open;
+    "WdfIoTargetPurge" => io_target::purge;
+    "WdfIoTargetSendInternalIoctlSynchronously" => request_format::send_internal;
+    "WdfIoTargetSendIoctlSynchronously" => request_format::send_ioctl;
+    "WdfIoTargetSendReadSynchronously" => request_format::send_read;
+    "WdfIoTargetSendWriteSynchronously" => request_format::send_write;
+    "WdfIoTargetStart" => io_target::start;
+    "WdfIoTargetStop" => io_target::stop;
     "WdfLookasideListCreate" => lookaside::create;
     "WdfMemoryAssignBuffer" => memory::assign_buffer;
     "WdfMemoryCopyFromBuffer" => memory::copy_from_buffer;
@@ -125,21 +143,30 @@ functions! {
     "WdfRegistryRemoveKey" => registry_key::remove;
     "WdfRegistryRemoveValue" => registry_assign::remove_value;
     "WdfRegistryWdmGetHandle" => registry_key::wdm_get_handle;
+    "WdfRequestAllocateTimer" => request_send::allocate_timer;
+    "WdfRequestCancelSentRequest" => request_send::cancel_sent;
+    "WdfRequestChangeTarget" => request_send::change_target;
     "WdfRequestComplete" => request_ddi::complete_plain;
     "WdfRequestCompleteWithInformation" => request_ddi::complete_with_information;
     "WdfRequestCompleteWithPriorityBoost" => request_ddi::complete_with_priority_boost;
+    "WdfRequestCreate" => request_send::create;
+    "WdfRequestFormatRequestUsingCurrentType" => request_format::format_using_current_type;
     "WdfRequestForwardToIoQueue" => request_ddi::forward_to_io_queue;
+    "WdfRequestGetCompletionParams" => request_send::get_completion_params;
     "WdfRequestGetFileObject" => request_ddi::get_file_object;
     "WdfRequestGetInformation" => request_ddi::get_information;
     "WdfRequestGetIoQueue" => request_ddi::get_io_queue;
     "WdfRequestGetParameters" => request_ddi::get_parameters;
     "WdfRequestGetRequestorMode" => request_ddi::get_requestor_mode;
     "WdfRequestGetRequestorProcessId" => request_ddi::get_requestor_process_id;
+    "WdfRequestGetStatus" => request_send::get_status;
     "WdfRequestIsCanceled" => request_cancel::is_canceled;
     "WdfRequestIsFrom32BitProcess" => request_ddi::is_from_32_bit_process;
     "WdfRequestIsReserved" => request_ddi::is_reserved;
     "WdfRequestMarkCancelable" => request_cancel::mark_cancelable;
     "WdfRequestMarkCancelableEx" => request_cancel::mark_cancelable_ex;
+    "WdfRequestProbeAndLockUserBufferForRead" => request_user::lock_for_reading;
+    "WdfRequestProbeAndLockUserBufferForWrite" => request_user::lock_for_writing;
     "WdfRequestRequeue" => request_ddi::requeue;
     "WdfRequestRetrieveInputBuffer" => request_buffer::input_buffer;
     "WdfRequestRetrieveInputMemory" => request_buffer::input_memory;
@@ -149,6 +176,9 @@ functions! {
     "WdfRequestRetrieveOutputWdmMdl" => request_buffer::output_mdl;
     "WdfRequestRetrieveUnsafeUserInputBuffer" => request_user::unsafe_input;
     "WdfRequestRetrieveUnsafeUserOutputBuffer" => request_user::unsafe_output;
+    "WdfRequestReuse" => request_send::reuse;
+    "WdfRequestSend" => request_send::send;
+    "WdfRequestSetCompletionRoutine" => request_send::set_completion_routine;
     "WdfRequestSetInformation" => request_ddi::set_information;
     "WdfRequestUnmarkCancelable" => request_cancel::unmark_cancelable;
     "WdfRequestWdmGetIrp" => request_ddi::wdm_get_irp;

@@ -11,7 +11,9 @@ use rand::Rng as _;
 use super::{
     as_pointer,
     attributes::{Attributes, Parent},
-    enter, event, give, may_allocate,
+    enter, event, give,
+    lock::this_thread,
+    may_allocate,
     object::{Body, Handle, Kind},
     sized, state,
     sync::{self, CallbackLock},
@@ -39,6 +41,8 @@ pub(crate) struct Timer {
     set: Option<TimerId>,
     /// Callbacks under way or queued to a work item.
     running: usize,
+    /// Thread of the last callback, which may delete the timer itself.
+    on: u64,
 }
 
 /// Nanoseconds from now until a due time: relative if negative, else system time, in units of 100 ns.
@@ -98,6 +102,7 @@ pub(crate) unsafe extern "win64" fn create(
         serial,
         set: None,
         running: 0,
+        on: 0,
     });
     let handle = state.add(Kind::Timer, id, attributes.parent, &attributes, body);
     drop(state);
@@ -149,7 +154,11 @@ fn fire(driver: DriverId, handle: Handle) {
 fn call(driver: DriverId, handle: Handle) {
     let (callback, serial) = {
         let mut state = state();
+        if state.get(handle).is_none() {
+            return;
+        }
         let timer = state.timer("EvtTimerFunc", handle);
+        timer.on = this_thread();
         (timer.callback, timer.serial.clone())
     };
     if serial.as_ref().is_some_and(|lock| lock.puts_off(move || call(driver, handle))) {
@@ -161,7 +170,9 @@ fn call(driver: DriverId, handle: Handle) {
             unsafe { callback(as_pointer(handle)) };
         });
     });
-    state().timer("EvtTimerFunc", handle).running -= 1;
+    if let Some(Body::Timer(timer)) = state().get_mut(handle).map(|object| &mut object.body) {
+        timer.running -= 1;
+    }
     kernel().sched.changed();
 }
 
@@ -175,21 +186,26 @@ pub(crate) unsafe extern "win64" fn stop(
     if wait != 0 {
         thread::enter("WdfTimerStop that waits", PASSIVE_LEVEL, rule::V45);
     }
-    u8::from(stop_timer("WdfTimerStop", timer.addr(), wait != 0))
+    u8::from(stop_timer("WdfTimerStop", timer.addr(), wait != 0, 0))
 }
 
-fn stop_timer(ddi: &'static str, handle: Handle, wait: bool) -> bool {
+/// Stops a timer; with `wait`, waits for its callback, unless that runs on the thread `own`.
+fn stop_timer(ddi: &'static str, handle: Handle, wait: bool, own: u64) -> bool {
     let set = state().timer(ddi, handle).set.take();
     let was_set = set.is_some_and(|set| kernel().sched.cancel_timer(set));
     if wait {
-        kernel().sched.wait_until("the return of EvtTimerFunc", None, &mut || state().timer(ddi, handle).running == 0);
+        kernel().sched.wait_until("the return of EvtTimerFunc", None, &mut || {
+            let mut state = state();
+            let timer = state.timer(ddi, handle);
+            timer.running == 0 || timer.on == own
+        });
     }
     was_set
 }
 
-/// The timer is to be deleted.
+/// The timer is to be deleted, perhaps by its own callback.
 pub(crate) fn dispose(handle: Handle) {
-    stop_timer("WdfObjectDelete", handle, true);
+    stop_timer("WdfObjectDelete", handle, true, this_thread());
 }
 
 /// WdfTimerGetParentObject.

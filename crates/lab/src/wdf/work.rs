@@ -7,7 +7,9 @@ use nblease_ndis::sys::{self, WDF_DPC_CONFIG, WDF_DRIVER_GLOBALS, WDF_OBJECT_ATT
 use super::{
     as_pointer,
     attributes::{Attributes, Parent},
-    enter, event, give, may_allocate,
+    enter, event, give,
+    lock::this_thread,
+    may_allocate,
     object::{Body, Handle, Kind},
     sized, state,
     sync::{self, CallbackLock},
@@ -30,6 +32,8 @@ pub(crate) struct Dpc {
     serial: Serial,
     queued: Option<DpcId>,
     running: usize,
+    /// Thread of the last callback, which may delete the object itself.
+    on: u64,
 }
 
 /// A WDFWORKITEM.
@@ -38,6 +42,8 @@ pub(crate) struct WorkItem {
     serial: Serial,
     queued: bool,
     running: usize,
+    /// Thread of the last callback, which may delete the object itself.
+    on: u64,
 }
 
 /// # Safety
@@ -89,7 +95,7 @@ pub(crate) unsafe extern "win64" fn dpc_create(
         Err(status) => return status,
     };
     let Some(callback) = config.EvtDpcFunc else { return status::INVALID_PARAMETER };
-    let body = |serial| Body::Dpc(Dpc { callback, serial, queued: None, running: 0 });
+    let body = |serial| Body::Dpc(Dpc { callback, serial, queued: None, running: 0, on: 0 });
     let automatic = config.AutomaticSerialization != 0;
     // SAFETY: a driver passes its attributes and its variable.
     unsafe { create("WdfDpcCreate", id, attributes, Kind::Dpc, automatic, body, result) }
@@ -117,6 +123,7 @@ fn run_dpc(driver: DriverId, handle: Handle) {
         let dpc = state.dpc("EvtDpcFunc", handle);
         dpc.queued = None;
         dpc.running += 1;
+        dpc.on = this_thread();
         (dpc.callback, dpc.serial.clone())
     };
     sync::with(serial.as_ref(), || {
@@ -125,8 +132,7 @@ fn run_dpc(driver: DriverId, handle: Handle) {
             unsafe { callback(as_pointer(handle)) };
         });
     });
-    state().dpc("EvtDpcFunc", handle).running -= 1;
-    kernel().sched.changed();
+    ended(handle);
 }
 
 /// WdfDpcCancel: whether it was queued. With `wait`, at PASSIVE_LEVEL, its callback has returned.
@@ -139,10 +145,11 @@ pub(crate) unsafe extern "win64" fn dpc_cancel(
     if wait != 0 {
         thread::enter("WdfDpcCancel that waits", PASSIVE_LEVEL, rule::V45);
     }
-    u8::from(cancel("WdfDpcCancel", dpc.addr(), wait != 0))
+    u8::from(cancel("WdfDpcCancel", dpc.addr(), wait != 0, 0))
 }
 
-fn cancel(ddi: &'static str, handle: Handle, wait: bool) -> bool {
+/// Takes a DPC out of its queue; with `wait`, waits for its callback, unless that runs on the thread `own`.
+fn cancel(ddi: &'static str, handle: Handle, wait: bool, own: u64) -> bool {
     let queued = {
         let mut state = state();
         let dpc = state.dpc(ddi, handle);
@@ -156,7 +163,7 @@ fn cancel(ddi: &'static str, handle: Handle, wait: bool) -> bool {
         kernel().sched.wait_until("the return of EvtDpcFunc", None, &mut || {
             let mut state = state();
             let dpc = state.dpc(ddi, handle);
-            dpc.running == 0 && dpc.queued.is_none()
+            (dpc.running == 0 || dpc.on == own) && dpc.queued.is_none()
         });
     }
     queued
@@ -176,7 +183,7 @@ pub(crate) unsafe extern "win64" fn work_create(
         Err(status) => return status,
     };
     let Some(callback) = config.EvtWorkItemFunc else { return status::INVALID_PARAMETER };
-    let body = |serial| Body::WorkItem(WorkItem { callback, serial, queued: false, running: 0 });
+    let body = |serial| Body::WorkItem(WorkItem { callback, serial, queued: false, running: 0, on: 0 });
     let automatic = config.AutomaticSerialization != 0;
     // SAFETY: a driver passes its attributes and its variable.
     unsafe { create("WdfWorkItemCreate", id, attributes, Kind::WorkItem, automatic, body, result) }
@@ -199,12 +206,16 @@ pub(crate) unsafe extern "win64" fn work_enqueue(globals: *mut WDF_DRIVER_GLOBAL
 fn run_work(driver: DriverId, handle: Handle) {
     let (callback, serial) = {
         let mut state = state();
+        if state.get(handle).is_none() {
+            return;
+        }
         let item = state.work_item("EvtWorkItem", handle);
         if item.serial.as_ref().is_some_and(|lock| lock.puts_off(move || run_work(driver, handle))) {
             return;
         }
         item.queued = false;
         item.running += 1;
+        item.on = this_thread();
         (item.callback, item.serial.clone())
     };
     sync::with(serial.as_ref(), || {
@@ -213,31 +224,41 @@ fn run_work(driver: DriverId, handle: Handle) {
             unsafe { callback(as_pointer(handle)) };
         });
     });
-    state().work_item("EvtWorkItem", handle).running -= 1;
+    ended(handle);
+}
+
+/// A callback has returned; it may have deleted its object.
+fn ended(handle: Handle) {
+    match state().get_mut(handle).map(|object| &mut object.body) {
+        Some(Body::Dpc(dpc)) => dpc.running -= 1,
+        Some(Body::WorkItem(item)) => item.running -= 1,
+        _ => {}
+    }
     kernel().sched.changed();
 }
 
 /// WdfWorkItemFlush: waits until it is neither queued nor running.
 pub(crate) unsafe extern "win64" fn work_flush(globals: *mut WDF_DRIVER_GLOBALS, item: sys::WDFWORKITEM) {
     enter!("WdfWorkItemFlush", globals);
-    flush("WdfWorkItemFlush", item.addr());
+    flush("WdfWorkItemFlush", item.addr(), 0);
 }
 
-fn flush(ddi: &'static str, handle: Handle) {
+/// Waits until an item is neither queued nor running, unless on the thread `own`.
+fn flush(ddi: &'static str, handle: Handle, own: u64) {
     kernel().sched.wait_until("the return of EvtWorkItem", None, &mut || {
         let mut state = state();
         let item = state.work_item(ddi, handle);
-        !item.queued && item.running == 0
+        !item.queued && (item.running == 0 || item.on == own)
     });
 }
 
-/// The DPC or work item is to be deleted.
+/// The DPC or work item is to be deleted, perhaps by its own callback.
 pub(crate) fn dispose(handle: Handle) {
     let kind = state().get(handle).map(|o| o.kind);
     if kind == Some(Kind::Dpc) {
-        cancel("WdfObjectDelete", handle, true);
+        cancel("WdfObjectDelete", handle, true, this_thread());
     } else {
-        flush("WdfObjectDelete", handle);
+        flush("WdfObjectDelete", handle, this_thread());
     }
 }
 

@@ -1,5 +1,6 @@
 //! Tests of the framework and the I/O manager with drivers in Rust that call through the bound table.
 
+mod binding;
 mod cancel;
 mod device;
 mod harness;
