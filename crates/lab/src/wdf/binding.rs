@@ -158,8 +158,9 @@ pub(crate) unsafe extern "win64" fn version_bind(
 /// `info` has as many bytes as `bind`, its head, says.
 unsafe fn availability(info: *const BindInfo, bind: &BindInfo) -> Option<Availability> {
     let whole = size_of::<BindInfo>() + size_of::<Availability>();
+    let further: *const Availability = info.wrapping_add(1).cast();
     // SAFETY: the caller's promise.
-    (bind.size as usize >= whole).then(|| unsafe { info.add(1).cast::<Availability>().read_unaligned() })
+    (bind.size as usize >= whole).then(|| unsafe { further.read_unaligned() })
 }
 
 /// Fills the variables by which a driver asks whether a function or structure is there (WDF_IS_FUNCTION_AVAILABLE and its

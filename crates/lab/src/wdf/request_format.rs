@@ -198,7 +198,6 @@ macro_rules! controls {
     ($($function:ident, $sync:ident: $name:literal, $sync_name:literal, $major:ident;)*) => {
         $(
             #[doc = concat!($name, ".")]
-            #[expect(clippy::too_many_arguments, reason = "the DDI's")]
             pub(crate) unsafe extern "win64" fn $function(
                 globals: *mut WDF_DRIVER_GLOBALS,
                 target: sys::WDFIOTARGET,
@@ -223,7 +222,6 @@ macro_rules! controls {
             }
 
             #[doc = concat!($sync_name, ".")]
-            #[expect(clippy::too_many_arguments, reason = "the DDI's")]
             pub(crate) unsafe extern "win64" fn $sync(
                 globals: *mut WDF_DRIVER_GLOBALS,
                 target: sys::WDFIOTARGET,
@@ -334,8 +332,8 @@ pub(crate) unsafe extern "win64" fn format_using_current_type(
     enter!("WdfRequestFormatRequestUsingCurrentType", globals);
     let irp = live(&mut state(), DDI, request.addr()).irp.clone();
     let mut format = Format::of(irp.major(), irp.code());
-    let system = irp.system_buffer().map_or(0, |buffer| buffer.expose_provenance());
-    let own = irp.map().map_or(system, |pages| pages.expose_provenance());
+    let system = irp.system_buffer().map_or(0, <*mut u8>::expose_provenance);
+    let own = irp.map().map_or(system, <*mut u8>::expose_provenance);
     if irp.is_neither() {
         super::binding::unmodelled("WdfRequestFormatRequestUsingCurrentType of a caller's own addresses");
     }
