@@ -6,12 +6,13 @@ use nblease_ndis::sys::{
     NDIS_OBJECT_TYPE_DEFAULT, NDIS_OID_REQUEST, NDIS_STATISTICS_INFO, NDIS_STATUS, NDIS_STATUS_BUFFER_TOO_SHORT,
     NDIS_STATUS_NOT_SUPPORTED, NDIS_STATUS_SUCCESS, NdisRequestSetInformation, OID_802_3_CURRENT_ADDRESS,
     OID_802_3_PERMANENT_ADDRESS, OID_GEN_CURRENT_LOOKAHEAD, OID_GEN_CURRENT_PACKET_FILTER, OID_GEN_MAXIMUM_FRAME_SIZE,
-    OID_GEN_MAXIMUM_TOTAL_SIZE, OID_GEN_STATISTICS, OID_TCP_OFFLOAD_CURRENT_CONFIG,
+    OID_GEN_MAXIMUM_TOTAL_SIZE, OID_GEN_MEDIA_IN_USE, OID_GEN_MEDIA_SUPPORTED, OID_GEN_PHYSICAL_MEDIUM,
+    OID_GEN_PHYSICAL_MEDIUM_EX, OID_GEN_STATISTICS, OID_TCP_OFFLOAD_CURRENT_CONFIG,
 };
 
 use super::{
     adapter::Adapter,
-    attach::{blank, header},
+    attach::{blank, header, physical_medium},
     raw::{self},
 };
 
@@ -58,6 +59,8 @@ fn known(adapter: &Adapter, oid: u32, set: bool) -> (NDIS_STATUS, Vec<u8>) {
         OID_GEN_MAXIMUM_TOTAL_SIZE => word(config.mtu + ETHERNET_HEADER),
         OID_802_3_CURRENT_ADDRESS | OID_802_3_PERMANENT_ADDRESS => config.mac.to_vec(),
         OID_GEN_STATISTICS => statistics(),
+        OID_GEN_MEDIA_SUPPORTED | OID_GEN_MEDIA_IN_USE => word(config.medium.cast_unsigned()),
+        OID_GEN_PHYSICAL_MEDIUM | OID_GEN_PHYSICAL_MEDIUM_EX => word(physical_medium(config.medium).cast_unsigned()),
         OID_TCP_OFFLOAD_CURRENT_CONFIG => adapter.miniport.offloads().bytes().to_vec(),
         _ => return (NDIS_STATUS_NOT_SUPPORTED, Vec::new()),
     };

@@ -12,7 +12,8 @@ use nblease_ndis::sys::{
     NDIS_OBJECT_TYPE_FILTER_ATTACH_PARAMETERS, NDIS_OBJECT_TYPE_FILTER_PAUSE_PARAMETERS,
     NDIS_OBJECT_TYPE_FILTER_RESTART_PARAMETERS, NDIS_OBJECT_TYPE_RESTART_GENERAL_ATTRIBUTES, NDIS_RESTART_ATTRIBUTES,
     NDIS_RESTART_GENERAL_ATTRIBUTES, NDIS_SIZEOF_FILTER_ATTACH_PARAMETERS_REVISION_4,
-    NDIS_SIZEOF_FILTER_PAUSE_PARAMETERS_REVISION_1, OID_802_3_CURRENT_ADDRESS, OID_GEN_CURRENT_PACKET_FILTER,
+    NDIS_SIZEOF_FILTER_PAUSE_PARAMETERS_REVISION_1, NdisMedium802_3, NdisMedium802_5, NdisMediumNative802_11,
+    NdisMediumWirelessWan, OID_802_3_CURRENT_ADDRESS, OID_GEN_CURRENT_PACKET_FILTER,
     OID_GEN_MINIPORT_RESTART_ATTRIBUTES, OID_GEN_STATISTICS,
 };
 use rand::Rng as _;
@@ -24,8 +25,11 @@ use super::{
 };
 use crate::kernel::kernel;
 
-/// `NdisPhysicalMediumOther` would be 14 for Ethernet cards; most say 802.3.
-const PHYSICAL_MEDIUM_802_3: i32 = 14;
+/// The `NDIS_PHYSICAL_MEDIUM` that cards of an `NDIS_MEDIUM` mostly have: its own kind.
+const PHYSICAL_MEDIA: [(i32, i32); 4] =
+    [(NdisMedium802_3, 14), (NdisMedium802_5, 15), (NdisMediumWirelessWan, 8), (NdisMediumNative802_11, 9)];
+/// `NdisPhysicalMediumUnspecified`.
+const UNSPECIFIED: i32 = 0;
 /// `NDIS_SIZEOF__FILTER_RESTART_PARAMETERS_REVISION_1`: up to `Flags`, without the padding.
 const RESTART_PARAMETERS_SIZE: u16 = 0x2c;
 
@@ -63,7 +67,7 @@ pub fn attach_parameters(adapter: &Adapter, module: &Module) -> (Lent, *mut NDIS
     p.XmitLinkSpeed = config.link_speed;
     p.RcvLinkSpeed = config.link_speed;
     p.MiniportMediaType = config.medium;
-    p.MiniportPhysicalMediaType = PHYSICAL_MEDIUM_802_3;
+    p.MiniportPhysicalMediaType = physical_medium(config.medium);
     p.DefaultOffloadConfiguration = lent.put(adapter.miniport.offloads().config());
     p.MacAddressLength = config.mac.len() as u16;
     for (to, from) in p.CurrentMacAddress.iter_mut().zip(config.mac) {
@@ -76,6 +80,11 @@ pub fn attach_parameters(adapter: &Adapter, module: &Module) -> (Lent, *mut NDIS
     p.BaseMiniportIfConnectorPresent = 1;
     let at = lent.put_last(p);
     (lent, at)
+}
+
+/// The `NDIS_PHYSICAL_MEDIUM` of cards of an `NDIS_MEDIUM`.
+pub fn physical_medium(medium: i32) -> i32 {
+    PHYSICAL_MEDIA.iter().find(|(of, _)| *of == medium).map_or(UNSPECIFIED, |(_, physical)| *physical)
 }
 
 /// A GUID in braces that a NetLuid stands for.
@@ -93,7 +102,7 @@ pub fn restart_parameters(adapter: &Adapter, lower: (u32, u64)) -> (Lent, *mut N
         usize::from(RESTART_PARAMETERS_SIZE),
     );
     p.MiniportMediaType = adapter.config.medium;
-    p.MiniportPhysicalMediaType = PHYSICAL_MEDIUM_802_3;
+    p.MiniportPhysicalMediaType = physical_medium(adapter.config.medium);
     let with = adapter.config.restart_attributes;
     if with.unwrap_or_else(|| kernel().rng().random_bool(0.7)) {
         p.RestartAttributes = restart_attributes(adapter, &mut lent);

@@ -411,3 +411,15 @@ fn a_failed_attach_leaves_the_rest_running() {
     bad.unload();
     no_violations();
 }
+
+#[test]
+fn a_card_says_what_medium_it_has() {
+    let _one = one_at_a_time();
+    crate::kernel::Kernel::install(crate::clock::Mode::Virtual, 1);
+    for (medium, physical) in [(0, 14), (NdisMediumNative802_11, 9), (NdisMediumLoopback, 0)] {
+        let adapter = Adapter::plug(AdapterConfig { medium, ..AdapterConfig::default() });
+        let word = |oid| adapter.oid(OidKind::Query, oid, &[0; 4]).data;
+        assert_eq!(word(OID_GEN_MEDIA_IN_USE), medium.to_le_bytes());
+        assert_eq!(word(OID_GEN_PHYSICAL_MEDIUM), i32::to_le_bytes(physical));
+    }
+}
