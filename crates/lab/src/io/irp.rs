@@ -15,7 +15,15 @@ use std::{
 use nblease_ndis::sys;
 use rand::Rng as _;
 
-use super::{Buffering, File, lent::Lent, process::ProcessContext, status, status::NtStatus};
+use super::{
+    Buffering, File,
+    lent::Lent,
+    neither::Neither,
+    poison::{poison_bytes, stale_word},
+    process::ProcessContext,
+    status,
+    status::NtStatus,
+};
 use crate::{
     faults::FaultKind,
     history::Event,
@@ -24,7 +32,6 @@ use crate::{
     memory::{
         Access, Kind,
         mdl::{MdlKind, size_of_mdl},
-        user::Buffer,
     },
     sync::lock,
     thread,
@@ -130,41 +137,6 @@ pub struct Irp {
     /// What the driver's model keeps for it.
     context: Mutex<usize>,
     state: Mutex<State>,
-}
-
-/// The caller's own buffers, as it has them.
-#[derive(Default)]
-struct Neither {
-    input: Option<Arc<Buffer>>,
-    output: Option<Arc<Buffer>>,
-}
-
-impl Neither {
-    /// Buffers of a process with what it gives, and room for `output_len` bytes.
-    fn new(input: &[u8], output_len: usize, process: u64, poison: u64) -> Self {
-        let buffer = |bytes: &[u8], access| {
-            let memory = Lent::closed(Kind::Program, bytes.len(), 1);
-            memory.fill(0, bytes);
-            kernel().memory.programs.add(memory, bytes.len(), process, access)
-        };
-        Self {
-            input: (!input.is_empty()).then(|| buffer(input, Access::ReadOnly)),
-            output: (output_len > 0).then(|| buffer(&poison_bytes(poison, output_len), Access::ReadWrite)),
-        }
-    }
-
-    /// Where the program has a buffer; null where it gave none.
-    fn address(buffer: Option<&Arc<Buffer>>) -> sys::PVOID {
-        buffer.map_or(ptr::null_mut(), |buffer| ptr::with_exposed_provenance_mut(buffer.address))
-    }
-}
-
-impl Drop for Neither {
-    fn drop(&mut self) {
-        for buffer in self.input.iter().chain(&self.output) {
-            kernel().memory.programs.remove(buffer);
-        }
-    }
 }
 
 /// The caller's own buffer, locked in memory.
@@ -541,55 +513,9 @@ fn user_buffer(input: &[u8], len: usize, access: Access, poison: u64) -> Option<
     Some(UserBuffer { buffer, mdl })
 }
 
-/// The words that fill a buffer before the driver has it (SplitMix64): no two places alike, and none that a driver would
-/// write by chance.
-fn poison_words(poison: u64) -> impl Iterator<Item = [u8; 8]> {
-    let mut state = poison;
-    std::iter::repeat_with(move || {
-        state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut word = state;
-        word = (word ^ (word >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        word = (word ^ (word >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        (word ^ (word >> 31)).to_le_bytes()
-    })
-}
-
-/// `len` bytes of those words.
-fn poison_bytes(poison: u64, len: usize) -> Vec<u8> {
-    let mut bytes = vec![0; len];
-    for (to, word) in bytes.chunks_mut(8).zip(poison_words(poison)) {
-        to.copy_from_slice(&word[..to.len()]);
-    }
-    bytes
-}
-
-/// Where a word begins that is still as poisoned.
-fn stale_word(data: &[u8], poison: u64) -> Option<usize> {
-    let words = data.chunks_exact(8).zip(poison_words(poison));
-    words.enumerate().find(|(_, (now, was))| now == was).map(|(at, _)| at * 8)
-}
-
 /// Calls a driver's dispatch at PASSIVE_LEVEL, on the thread of the caller.
 pub(super) fn dispatch(irp: &Arc<Irp>) {
     debug_assert_eq!(thread::irql(), thread::PASSIVE_LEVEL, "a system call is made at PASSIVE_LEVEL");
     let _context = ProcessContext::enter(irp.process());
     irp.file().device().target().dispatch(irp);
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_word_of_poison_is_found_where_it_begins() {
-        let mut data = poison_bytes(7, 67);
-        assert_eq!(stale_word(&data, 7), Some(0));
-        data[..40].fill(0);
-        assert_eq!(stale_word(&data, 7), Some(40));
-        data[44] ^= 1;
-        data[48..].fill(1);
-        assert_eq!(stale_word(&data, 7), None);
-        assert_eq!(stale_word(&[], 7), None);
-        assert_ne!(poison_bytes(7, 64), poison_bytes(8, 64));
-    }
 }

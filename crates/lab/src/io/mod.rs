@@ -10,6 +10,8 @@ mod device;
 mod file;
 mod irp;
 pub(crate) mod lent;
+mod neither;
+mod poison;
 mod process;
 pub mod security;
 pub mod status;
