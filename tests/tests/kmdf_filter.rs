@@ -69,6 +69,12 @@ impl Rig {
         true
     }
 
+    /// Runs all of the filter's checks, of which there are so many.
+    fn run_checks(&self, count: u32) {
+        assert!((0..count).all(|number| self.check(number)), "fewer checks");
+        assert!(!self.check(count), "more checks");
+    }
+
     fn finish(self) {
         self.handle.close();
         drop(self.process);
@@ -81,7 +87,7 @@ impl Rig {
 fn the_frameworks_small_objects_are_there() {
     for mode in [Mode::Virtual, Mode::Real] {
         let rig = Rig::start("kmdf_objects", mode);
-        assert_eq!((0..).take_while(|number| rig.check(*number)).count(), 7);
+        rig.run_checks(7);
         rig.finish();
     }
 }
@@ -130,7 +136,7 @@ fn a_control_device_hears_of_the_shutdown() {
 fn another_drivers_device_is_a_target() {
     for mode in [Mode::Virtual, Mode::Real] {
         let rig = Rig::start_above(&["queue_device"], "kmdf_targets", mode);
-        assert_eq!((0..).take_while(|number| rig.check(*number)).count(), 4);
+        rig.run_checks(4);
         let read = rig.handle.read(8);
         let other = rig.process.open(r"\\.\queue_device").expect("the target's own device opens");
         assert_eq!(other.write(b"through").wait().information, 7);
@@ -140,6 +146,7 @@ fn another_drivers_device_is_a_target() {
         canceled.cancel();
         assert_eq!(canceled.wait().status, CANCELLED, "by the target");
         assert_ne!(rig.call(code(0x100, 0), &[], 4).status, SUCCESS, "a control that the target does not know");
+        assert_eq!(rig.call(code(0x107, 0), &[], 4).status, rig.call(code(0x100, 0), &[], 4).status, "forgotten");
         other.close();
         rig.finish();
     }

@@ -6,6 +6,7 @@
 /* Beside the checks: controls by function. */
 enum {
     PASSED_ON = 0x100, SENT_TWICE, COMPLETED_WHILE_SENT, DELETED_WHILE_SENT, SENT_TO_NOBODY, OWN_COMPLETED, WITHOUT_FORMAT,
+    FORGOTTEN,
 };
 #define ADD_ONE (0x12 << 16)
 #define ms(n) (-10000ll * (n))
@@ -168,6 +169,13 @@ static void control(WDFQUEUE from, WDFREQUEST request, size_t output, size_t inp
         WdfRequestFormatRequestUsingCurrentType(request);
         WdfRequestSend(request, target, 0);
         return;
+    case FORGOTTEN: {
+        SEND_OPTIONS options = { .Size = sizeof(options), .Flags = 8 };
+        WdfRequestFormatRequestUsingCurrentType(request);
+        if (!WdfRequestSend(request, target, (PVOID)&options))
+            WdfRequestComplete(request, WdfRequestGetStatus(request));
+        return;
+    }
     case OWN_COMPLETED:
         WdfRequestCreate(0, target, &own);
         WdfRequestComplete(own, STATUS_SUCCESS);

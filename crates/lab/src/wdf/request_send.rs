@@ -65,6 +65,8 @@ pub(crate) struct Sending {
     routine: Option<(EvtCompletion, usize)>,
     /// It is the target's.
     pub under_way: bool,
+    /// The framework completes it as the target does.
+    forgotten: bool,
     pending: Option<Pending>,
     status: Option<NtStatus>,
     outcome: Option<Outcome>,
@@ -282,11 +284,16 @@ pub(super) fn submit(ddi: &'static str, request: Handle, target: Handle, options
                 format!("{ddi} of WDFREQUEST {request:#x} without a completion routine: nobody completes it")
             });
         }
-        if options.has(FORGET) && own {
-            return Err(status::INVALID_DEVICE_STATE);
-        }
         if options.has(FORGET) {
-            super::binding::unmodelled("WdfRequestSend with WDF_REQUEST_SEND_OPTION_SEND_AND_FORGET");
+            if own {
+                return Err(status::INVALID_DEVICE_STATE);
+            }
+            // A driver that wants to keep something of a request has to see it come back.
+            if !state.any(ddi, request).contexts.is_empty() {
+                return Err(status::INVALID_DEVICE_REQUEST);
+            }
+            let sending = state.sending(ddi, request, false);
+            (sending.forgotten, sending.routine) = (true, None);
         }
         let admission = state.io_target(ddi, target).admit(request, options.has(IGNORE_STATE));
         if !matches!(admission, Admission::Refused(_)) {
@@ -357,7 +364,7 @@ fn go(request: Handle, target: Handle, device: crate::io::Handle) {
 /// The request was completed by its target. Calls the driver.
 fn come_back(request: Handle, target: Handle, completion: &Completion) {
     const DDI: &str = "EvtRequestCompletionRoutine";
-    let (driver, outcome, routine) = {
+    let (driver, outcome, routine, forgotten) = {
         let mut state = state();
         let format = state.sending(DDI, request, true).format;
         let outcome = format.map(|format| format.outcome(&mut state, completion));
@@ -370,7 +377,7 @@ fn come_back(request: Handle, target: Handle, completion: &Completion) {
         (sending.under_way, sending.pending, sending.format) = (false, None, None);
         (sending.outcome, sending.status) = (outcome, Some(completion.nt_status()));
         let routine = sending.routine.take();
-        (driver, outcome, routine)
+        (driver, outcome, routine, sending.forgotten)
     };
     if let (Some((routine, context)), Some(outcome)) = (routine, outcome) {
         thread::call_driver(driver, DDI, queue::cancel_irql(), || {
@@ -380,6 +387,9 @@ fn come_back(request: Handle, target: Handle, completion: &Completion) {
         });
     }
     state().io_target(DDI, target).sent.retain(|sent| *sent != request);
+    if forgotten {
+        request::complete(request, completion.nt_status(), completion.information);
+    }
     kernel().sched.changed();
 }
 
