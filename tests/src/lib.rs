@@ -12,6 +12,7 @@ pub mod live;
 
 use std::{
     path::{Path, PathBuf},
+    process::Command,
     sync::{Arc, MutexGuard},
 };
 
@@ -59,6 +60,13 @@ pub fn program(name: &str) -> PathBuf {
     let path = test.ancestors().nth(2).expect("tests lie in target/PROFILE/deps").join(name);
     assert!(path.exists(), "{} is not there: run `cargo xtask programs`", path.display());
     path
+}
+
+/// `nblease-lab` with arguments: how it ended, and what it said.
+pub fn lab(arguments: &[&str]) -> (Option<i32>, String) {
+    let output = Command::new(program("nblease-lab")).args(arguments).output().expect("the lab runs");
+    let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+    (output.status.code(), said.into_owned())
 }
 
 /// The names in the driver's INF, with which its registration has to agree (V11).

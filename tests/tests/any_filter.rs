@@ -14,7 +14,7 @@ use nblease_lab::{
     registry::Value,
     scenario::lifecycle::{self, Lifecycle},
 };
-use nblease_tests::{built, frame_bytes, program, receive_of, send_of};
+use nblease_tests::{built, frame_bytes, lab, receive_of, send_of};
 
 const SUCCESS: u32 = 0;
 const NO_MORE_ENTRIES: u32 = 0x8000_001a;
@@ -354,13 +354,6 @@ fn what_a_driver_does_wrong_with_an_irp_is_said() {
         });
         assert_said(case, &said, expected);
     }
-}
-
-/// `nblease-lab` with arguments: how it ended, and what it said.
-fn lab(arguments: &[&str]) -> (Option<i32>, String) {
-    let output = Command::new(program("nblease-lab")).args(arguments).output().expect("the lab runs");
-    let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
-    (output.status.code(), said.into_owned())
 }
 
 #[test]

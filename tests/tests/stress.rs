@@ -1,12 +1,10 @@
 //! Stress: a seed gives the same run, and seeds that once found something find nothing any more.
 
-use std::path::Path;
-
 use nblease_lab::{
     clock::Mode,
     lab::LabConfig,
     ndis::Inf,
-    scenario::stress::{self, EVENTS, Ended, Stress},
+    scenario::stress::{self, Cast, EVENTS, Ended, Stress},
 };
 use nblease_tests::built;
 
@@ -36,9 +34,8 @@ fn round(seed: u64) -> Ended {
     let text = include_str!("../../inf/nblease.inx");
     let inf = Inf::parse(text).expect("the driver's INF");
     let config = LabConfig { mode: Mode::Virtual, seed, inf: Some(inf), ..LabConfig::default() };
-    let stress = Stress { seed, events: EVENTS, part: 0, of: 1, without: vec![], trace: false, plan: None };
-    let driver = built("nblease.sys");
-    let ended = stress::run(&config, Path::new(&driver), &stress, |_, _| ()).expect("a round");
+    let stress = Stress::new(vec![built("nblease.sys")], Cast::Readers, seed, EVENTS);
+    let (ended, _) = stress::run(&config, &stress, |_, _| ()).expect("a round");
     assert_eq!((ended.violations, ended.leaks), (0, 0), "seed {seed}");
     ended
 }

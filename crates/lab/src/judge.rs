@@ -13,7 +13,7 @@ use std::{
     },
 };
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{call_stack, kernel::kernel, sync::lock, thread};
 use demands::DEMANDS;
@@ -84,7 +84,7 @@ rules! {
 }
 
 /// One break of a rule.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Violation {
     /// `V05`, or `BUGCHECK`; after a call that failed by plan `V29`, with the rule in the text.
     pub rule: String,
@@ -105,7 +105,7 @@ pub struct Violation {
 }
 
 /// What a run came to.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Verdict {
     /// The seed of the run.
     pub seed: u64,

@@ -93,8 +93,8 @@ pub struct Kernel {
 }
 
 impl Kernel {
-    /// Makes a kernel and installs it as the process's current one. It is never freed: threads of the lab may outlive
-    /// the run.
+    /// Makes a kernel and installs it as the process's current one. It is never freed, as threads of the lab may outlive the
+    /// run; but the one before it forgets most of what it knows.
     pub fn install(mode: Mode, seed: u64) -> &'static Self {
         let kernel = Box::leak(Box::new(Self {
             clock: Clock::new(mode),
@@ -115,9 +115,24 @@ impl Kernel {
             rng: Mutex::new(SmallRng::seed_from_u64(seed)),
             drivers: Mutex::default(),
         }));
-        CURRENT.store(kernel, Ordering::SeqCst);
+        // SAFETY: as in `kernel`.
+        let before = unsafe { CURRENT.swap(kernel, Ordering::SeqCst).as_ref() };
+        if let Some(before) = before {
+            before.retire();
+        }
         thread::forget_calls();
         kernel
+    }
+
+    /// Its run is over: what it kept for reports is of no use, and would add up over many runs in a process.
+    fn retire(&self) {
+        self.sched.retire();
+        self.memory.pool.forget_freed();
+        self.wdf.retire();
+        self.ndis.retire();
+        for driver in lock(&self.drivers).iter_mut() {
+            Arc::make_mut(driver).symbols = Vec::new();
+        }
     }
 
     /// Registers a loaded driver.
@@ -145,11 +160,11 @@ impl Kernel {
         drivers.get(id.0).map_or_else(|| format!("driver {}", id.0), |d| d.name.clone())
     }
 
-    /// `nblease.sys+0x1234 (symbol+0x10)` for an address inside an image, else the address.
+    /// `nblease.sys+0x1234 (symbol+0x10)` for an address inside an image, `the lab` for one in its code, else the address.
     pub fn describe_address(&self, address: usize) -> String {
         let drivers = lock(&self.drivers);
         let Some(driver) = drivers.iter().find(|d| (d.base..d.base + d.size).contains(&address)) else {
-            return format!("{address:#x}");
+            return if is_of_lab(address) { "the lab".to_owned() } else { format!("{address:#x}") };
         };
         let offset = address - driver.base;
         let at = driver.symbols.partition_point(|(start, _)| *start <= offset);
@@ -179,6 +194,18 @@ impl Kernel {
     pub fn rng(&self) -> MutexGuard<'_, SmallRng> {
         lock(&self.rng)
     }
+}
+
+unsafe extern "C" {
+    // The linker's: where this program begins, and where its code ends.
+    static __executable_start: u8;
+    static etext: u8;
+}
+
+/// Whether an address is one of the lab's code, which lies elsewhere in each process.
+fn is_of_lab(address: usize) -> bool {
+    let (start, end) = (&raw const __executable_start, &raw const etext);
+    (start.addr()..end.addr()).contains(&address)
 }
 
 /// Held by whoever uses the lab in this process: there is one kernel at a time.

@@ -35,6 +35,7 @@ mod processor;
 pub mod registry;
 pub mod scenario;
 pub mod sched;
+pub mod supervised;
 pub mod sync;
 #[cfg(test)]
 mod testing;

@@ -1,6 +1,8 @@
 //! `nblease-lab`: puts compiled light filters through scenarios and says what the rules say.
 #![allow(unsafe_code)]
 
+mod command;
+
 use std::{
     fs,
     io::{self, Write as _},
@@ -18,14 +20,12 @@ use nblease_lab::{
     lab::{Lab, LabConfig},
     ndis::Inf,
     scenario::{
-        any::{self, Any},
         capture::As,
         faults, hold,
         lifecycle::Lifecycle,
         live::{Place, Wire},
         lwf_logo,
         replay::{self, Replayed},
-        stress::{self, Stress},
         survival::Lives,
     },
     user_socket::UserSocket,
@@ -43,14 +43,14 @@ struct Cli {
 enum Command {
     /// Load, attach, traffic, OIDs, events, pause, restart, detach, unload.
     Lifecycle(LifecycleArgs),
-    /// Host any filter: its life, then a capture both ways where one is given, and what the rules say.
-    Run(AnyArgs),
+    /// Host any filter: its life, a capture both ways and random events where they are asked for, and what the rules say.
+    Run(command::run::AnyArgs),
     /// Put each frame of captures through the driver both ways, and compare.
     Replay(ReplayArgs),
     /// Put the driver through readers that hold frames, and account for each frame.
     Hold(HoldArgs),
-    /// Put the driver through events in random order, on processors whose calls interleave.
-    Stress(StressArgs),
+    /// Put drivers through events in random order, on processors whose calls interleave.
+    Stress(command::stress::StressArgs),
     /// Fail each call that may fail once for each way by which the driver comes to it.
     Faults(FaultsArgs),
     /// What the LWF Logo test of the Hardware Lab Kit asks of any filter.
@@ -94,36 +94,6 @@ struct Failing {
 }
 
 #[derive(Args)]
-#[allow(clippy::struct_excessive_bools, reason = "switches of a command line")]
-struct AnyArgs {
-    /// A driver; several make a stack, the lowest first.
-    #[arg(long = "sys", required = true)]
-    sys: Vec<PathBuf>,
-    #[command(flatten)]
-    run: RunArgs,
-    /// A capture (pcap or pcapng) of Ethernet, of which each frame goes down and up.
-    #[arg(long)]
-    replay: Option<PathBuf>,
-    /// Lists of packets between pauses.
-    #[arg(long, default_value_t = 20)]
-    rounds: usize,
-    /// Real threads and time instead of one thread and virtual time.
-    #[arg(long)]
-    real: bool,
-    /// The drivers pass everything on: what goes in has to come out.
-    #[arg(long)]
-    transparent: bool,
-    /// No send comes to a stack that is paused, or to a filter that is about to be.
-    #[arg(long)]
-    polite: bool,
-    /// Print the report as JSON, that of a violation too.
-    #[arg(long)]
-    json: bool,
-    #[command(flatten)]
-    failing: Failing,
-}
-
-#[derive(Args)]
 struct ReplayArgs {
     /// The driver, which offers the capture device.
     #[arg(long)]
@@ -163,30 +133,6 @@ struct HoldArgs {
     /// Say what each act came to.
     #[arg(long)]
     verbose: bool,
-}
-
-#[derive(Args)]
-struct StressArgs {
-    /// The driver, which offers the device.
-    #[arg(long)]
-    sys: PathBuf,
-    #[command(flatten)]
-    run: RunArgs,
-    /// How many events.
-    #[arg(long, default_value_t = stress::EVENTS)]
-    events: u64,
-    /// This process does every OFth round, from the PARTth on.
-    #[arg(long, default_value_t = 0)]
-    part: u64,
-    /// Processes that share the run.
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
-    of: u64,
-    /// Events of a round that are left out: FIRST-END, END not among them.
-    #[arg(long, value_delimiter = ',', value_parser = range)]
-    without: Vec<std::ops::Range<u64>>,
-    /// Say each event, and each call that the driver makes.
-    #[arg(long)]
-    trace: bool,
 }
 
 #[derive(Args)]
@@ -249,7 +195,7 @@ struct RunArgs {
 
 fn main() -> ExitCode {
     match run(Cli::parse().command) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             eprintln!("nblease-lab: {error:#}");
             ExitCode::FAILURE
@@ -257,17 +203,18 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(command: Command) -> Result<()> {
+fn run(command: Command) -> Result<ExitCode> {
     match command {
-        Command::Lifecycle(args) => lives(&args),
-        Command::Run(args) => any_filter(&args),
-        Command::Replay(args) => replays(&args),
-        Command::Hold(args) => holds(&args),
-        Command::Stress(args) => stresses(&args),
-        Command::Faults(args) => fail(&args),
-        Command::LwfLogo(args) => logo(&args),
-        Command::Live(args) => live(&args),
+        Command::Lifecycle(args) => lives(&args)?,
+        Command::Run(args) => return command::run::run(&args),
+        Command::Replay(args) => replays(&args)?,
+        Command::Hold(args) => holds(&args)?,
+        Command::Stress(args) => command::stress::run(&args)?,
+        Command::Faults(args) => fail(&args)?,
+        Command::LwfLogo(args) => logo(&args)?,
+        Command::Live(args) => live(&args)?,
     }
+    Ok(ExitCode::SUCCESS)
 }
 
 impl RunArgs {
@@ -280,6 +227,12 @@ impl RunArgs {
         let command = Some(replay_of::command(std::env::args().skip(1)));
         Ok(LabConfig { mode, seed, slow: false, ndis_minor: self.ndis, inf: inf.transpose()?, report, command })
     }
+
+    /// Writes a report where it is to go, if anywhere.
+    fn keep(&self, report: &impl serde::Serialize) -> Result<()> {
+        let Some(path) = &self.report else { return Ok(()) };
+        fs::write(path, serde_json::to_vec_pretty(report)?).with_context(|| path.display().to_string())
+    }
 }
 
 fn lives(args: &LifecycleArgs) -> Result<()> {
@@ -291,10 +244,7 @@ fn lives(args: &LifecycleArgs) -> Result<()> {
         args.failing.live(&mut lives, &args.run.config(mode, seed)?, &life)?;
     }
     let rules = lives.verdict.as_ref().map_or(0, |verdict| verdict.evaluated.len());
-    if let Some(path) = &args.run.report {
-        let json = serde_json::to_vec_pretty(&lives.verdict)?;
-        fs::write(path, json).with_context(|| path.display().to_string())?;
-    }
+    args.run.keep(&lives.verdict)?;
     println!("lifecycle: ok runs={} frames={} violations=0 rules_evaluated={rules}", lives.runs, lives.frames);
     Ok(())
 }
@@ -310,34 +260,6 @@ impl Failing {
             None => lives.live(config, life).map(drop),
         }
     }
-}
-
-fn any_filter(args: &AnyArgs) -> Result<()> {
-    let mode = if args.real { Mode::Real } else { Mode::Virtual };
-    let AnyArgs { rounds, transparent, polite, .. } = *args;
-    let life = Lifecycle { drivers: args.sys.clone(), rounds, transparent, polite, failing: Plan::None };
-    let replay = args.replay.as_ref().map(|path| capture::frames(path)).transpose()?.unwrap_or_default();
-    let mut config = args.run.config(mode, args.run.seed)?;
-    if args.json {
-        config.report.get_or_insert_with(|| PathBuf::from("/dev/stdout"));
-    }
-    let mut lives = Lives::default();
-    if args.failing.faults || args.failing.failing.is_some() {
-        args.failing.live(&mut lives, &config, &life)?;
-    }
-    let report = any::run(&config, &Any { life, replay })?;
-    if args.json {
-        println!("{}", serde_json::to_string(&report)?);
-        return Ok(());
-    }
-    for driver in report.drivers.iter().filter(|driver| !driver.lacking.is_empty()) {
-        println!("{} imports and did not call: {}", driver.name, driver.lacking.join(", "));
-    }
-    if lives.runs > 0 {
-        println!("{} lives, in most of which calls failed", lives.runs);
-    }
-    println!("run: ok frames={} violations=0 rules_evaluated={}", report.frames, report.rules_evaluated());
-    Ok(())
 }
 
 fn replays(args: &ReplayArgs) -> Result<()> {
@@ -400,34 +322,6 @@ fn holds(args: &HoldArgs) -> Result<()> {
     Ok(())
 }
 
-/// `FIRST-END`.
-fn range(text: &str) -> Result<std::ops::Range<u64>, String> {
-    let ends = text.split_once('-').and_then(|(first, end)| Some(first.parse().ok()?..end.parse().ok()?));
-    ends.ok_or_else(|| format!("{text} is not FIRST-END"))
-}
-
-fn stresses(args: &StressArgs) -> Result<()> {
-    let StressArgs { sys, run, events, part, of, without, trace } = args;
-    let stress = Stress {
-        seed: run.seed,
-        events: *events,
-        part: *part,
-        of: *of,
-        without: without.clone(),
-        trace: *trace,
-        plan: None,
-    };
-    let config = run.config(Mode::Virtual, run.seed)?;
-    let all = stress::run(&config, sys, &stress, |seed, ended| {
-        let stress::Ended { events, frames, digest, .. } = ended;
-        println!("round seed={seed} events={events} frames={frames} digest={digest:016x}");
-    })?;
-    let stress::Ended { events, frames, violations, leaks, digest } = all;
-    println!("part events={events} violations={violations} leaks={leaks} frames={frames} digest={digest:016x}");
-    ensure!(violations + leaks == 0, "rules were broken, or something is left");
-    Ok(())
-}
-
 fn fail(args: &FaultsArgs) -> Result<()> {
     let config = args.run.config(Mode::Virtual, args.run.seed)?;
     if let Some(plan) = &args.failing {
@@ -472,10 +366,7 @@ fn live(args: &LiveArgs) -> Result<()> {
     signals.wait()?;
     drop(socket);
     let report = wire.stop(lab)?;
-    if let Some(path) = &args.run.report {
-        let json = serde_json::to_vec_pretty(&report)?;
-        fs::write(path, json).with_context(|| path.display().to_string())?;
-    }
+    args.run.keep(&report)?;
     println!(
         "live: ok sent={} received={} refused={} copies_per_frame={:.2} max_hold_ms={:.1} violations=0",
         report.frames_sent, report.frames_received, report.frames_refused, report.copies_per_frame, report.max_hold_ms

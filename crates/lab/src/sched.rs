@@ -109,6 +109,16 @@ fn within() -> String {
 }
 
 impl Sched {
+    /// The run is over: what is queued never runs.
+    pub(crate) fn retire(&self) {
+        let never = {
+            let State { dpcs, work, timers, .. } = &mut *lock(&self.state);
+            (std::mem::take(dpcs), std::mem::take(work), std::mem::take(timers))
+        };
+        // What routines hold may call the scheduler when it goes.
+        drop(never);
+    }
+
     /// Queues a DPC. It runs when this processor's IRQL next falls below DISPATCH_LEVEL ([`Self::run_dpcs`]), on the
     /// DPC thread (real), or while the lab waits or pumps (virtual).
     pub fn queue_dpc(&self, driver: DriverId, routine: Routine) -> DpcId {

@@ -1,10 +1,10 @@
 //! `cargo xtask build-c`: the small filters in C that the lab is tested with.
 //!
 //! Each `tests/filters/NAME.c` is a driver of its own, and each `tests/filters/breakers/NAME.c` is two: `NAME.broken`,
-//! which breaks a rule, and `NAME.sound`, which does the same work as the rule wants it. Each `tests/filters/wdm/NAME.c` is
-//! a filter of the kind that others write, with a WDM device and what the WDK's headers have inline, each
-//! `tests/filters/kmdf/NAME.c` one with a control device by KMDF. They are compiled against declarations made from the ABI
-//! facts and share no binding with the driver or the lab.
+//! which breaks a rule, and `NAME.sound`, which does the same work as the rule wants it; those of `tests/filters/races` break
+//! it only in some order of events. Each `tests/filters/wdm/NAME.c` is a filter of the kind that others write, with a WDM
+//! device and what the WDK's headers have inline, each `tests/filters/kmdf/NAME.c` one with a control device by KMDF. They
+//! are compiled against declarations made from the ABI facts and share no binding with the driver or the lab.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -27,7 +27,7 @@ pub fn run_alone() -> Result<()> {
 /// The same, where the import libraries are there already.
 pub fn all() -> Result<()> {
     let folder = paths::root().join("tests/filters");
-    let breakers = folder.join("breakers");
+    let (breakers, races) = (folder.join("breakers"), folder.join("races"));
     let mut shared = vec![folder.join("passthru.c")];
     for place in [&folder.join("include"), &breakers] {
         shared.extend(paths::files_in(place, "h")?);
@@ -43,7 +43,7 @@ pub fn all() -> Result<()> {
     for source in paths::files_in(&folder, "c")? {
         jobs.push(Job::new(source, "sys", &[]));
     }
-    for source in paths::files_in(&breakers, "c")? {
+    for source in [paths::files_in(&breakers, "c")?, paths::files_in(&races, "c")?].concat() {
         jobs.push(Job::new(source.clone(), "broken.sys", &["-DBROKEN=1"]));
         jobs.push(Job::new(source, "sound.sys", &["-DBROKEN=0"]));
     }

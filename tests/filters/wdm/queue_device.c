@@ -65,6 +65,8 @@ static NTSTATUS read(PDEVICE_OBJECT object, PIRP irp) {
 
 static NTSTATUS write(PDEVICE_OBJECT object, PIRP irp) {
     struct extension *extension = object->DeviceExtension;
+    if (!irp->MdlAddress)
+        return complete(irp, STATUS_INVALID_PARAMETER, 0);
     ULONG length = IoGetCurrentIrpStackLocation(irp)->Parameters.Write.Length;
     PIRP waiting = IoCsqRemoveNextIrp(&extension->queue, 0);
     if (!waiting)
@@ -123,13 +125,17 @@ static NTSTATUS control(PDEVICE_OBJECT object, PIRP irp) {
         buffer[2] = input + 1;
         return complete(irp, STATUS_SUCCESS, 12);
     case CODE(1, 1): {
-        PUCHAR bytes = system_address(irp->MdlAddress);
+        PUCHAR bytes = irp->MdlAddress ? system_address(irp->MdlAddress) : 0;
+        if (!bytes)
+            return complete(irp, STATUS_INVALID_PARAMETER, 0);
         for (ULONG i = 0; i < irp->MdlAddress->ByteCount; i++)
             sum += bytes[i];
-        return complete(irp, bytes ? STATUS_SUCCESS : STATUS_INSUFFICIENT_RESOURCES, sum & 1);
+        return complete(irp, STATUS_SUCCESS, sum & 1);
     }
     case CODE(2, 2): {
-        PVOID bytes = system_address(irp->MdlAddress);
+        PVOID bytes = buffer && irp->MdlAddress ? system_address(irp->MdlAddress) : 0;
+        if (!bytes)
+            return complete(irp, STATUS_INVALID_PARAMETER, 0);
         memset(bytes, *(PUCHAR)buffer, length);
         return complete(irp, STATUS_SUCCESS, length);
     }
@@ -138,8 +144,13 @@ static NTSTATUS control(PDEVICE_OBJECT object, PIRP irp) {
     case CODE(4, 0): {
         struct later *later = ExAllocatePool2(POOL_FLAG_NON_PAGED, sizeof(*later), POOL_TAG);
         PVOID item = IoAllocateWorkItem(object);
-        if (!later || !item)
+        if (!later || !item) {
+            if (later)
+                ExFreePool(later);
+            if (item)
+                IoFreeWorkItem(item);
             return complete(irp, STATUS_INSUFFICIENT_RESOURCES, 0);
+        }
         later->item = item;
         later->irp = irp;
         IoMarkIrpPending(irp);

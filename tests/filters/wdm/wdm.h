@@ -214,8 +214,8 @@ typedef ULONG check(void);
 /* What a device answers to an IOCTL of method 0 and function N: the result of the Nth check. */
 static inline NTSTATUS run_check(PIRP irp, check *const *checks, ULONG count) {
     PIO_STACK_LOCATION stack = IoGetCurrentIrpStackLocation(irp);
-    ULONG function = stack->Parameters.DeviceIoControl.IoControlCode >> 2 & 0xfff;
-    if (function >= count)
+    ULONG code = stack->Parameters.DeviceIoControl.IoControlCode, function = code >> 2 & 0xfff;
+    if (code & 3 || function >= count)
         return complete(irp, STATUS_NO_MORE_ENTRIES, 0);
     if (stack->Parameters.DeviceIoControl.OutputBufferLength < sizeof(ULONG))
         return complete(irp, STATUS_BUFFER_TOO_SMALL, 0);

@@ -129,6 +129,11 @@ impl Device {
         self.config.driver
     }
 
+    /// Its type (`FILE_DEVICE_...`), which is in the codes of its IOCTLs.
+    pub fn device_type(&self) -> u32 {
+        self.config.device_type
+    }
+
     /// How reads and writes reach the driver: as its object's flags say, which a WDM driver sets itself.
     pub fn buffering(&self) -> Buffering {
         match self.flags() {

@@ -1,7 +1,7 @@
 //! What a report knows of the objects that its text names: each address and handle in it, and each filter module, is looked
 //! up, so that a rule's check has to name what it is about and nothing else.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{kernel::kernel, memory::span::arena, wdf};
 
@@ -9,7 +9,7 @@ use crate::{kernel::kernel, memory::span::arena, wdf};
 const SHOWN: usize = 12;
 
 /// An object and what became of it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Known {
     /// What it is: `spin lock 0x7f0012340040`.
     pub name: String,

@@ -217,6 +217,11 @@ impl Pool {
         self.find(address).map(|allocation| (allocation.describe(), allocation.history()))
     }
 
+    /// Forgets what was freed: nobody looks for it any more.
+    pub(crate) fn forget_freed(&self) {
+        lock(&self.allocations).retain(|_, allocation| allocation.freed.is_none());
+    }
+
     /// What lies at an address of the pool's region, for reports.
     pub fn describe(&self, address: usize) -> Option<String> {
         let offset = address.checked_sub(region().start).filter(|offset| *offset < REGION)?;

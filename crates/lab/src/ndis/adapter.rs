@@ -11,6 +11,7 @@ use std::{
 use nblease_ndis::sys::NDIS_STATUS;
 
 use super::{
+    asked::{self, Asking, OidKind, OidReply},
     control,
     frame::{Arrived, RecvNbl, SendNbl},
     ledger::Tally,
@@ -18,11 +19,11 @@ use super::{
     miniport::{Miniport, MiniportPace, OidAnswer},
     module::{Module, ModuleState},
     offload::Offloads,
-    oid::{self, OidKind, OidReply},
     pnp,
     power::Power,
     protocol::{Protocol, ProtocolPace},
     send, status,
+    witness::Watched,
 };
 use crate::{kernel::kernel, sync::lock};
 
@@ -136,6 +137,8 @@ pub struct Adapter {
     pub(super) strays: AtomicBool,
     pub(super) power: Power,
     pub(super) looped: Mutex<Looped>,
+    pub(super) watched: Watched,
+    pub(super) asking: Asking,
 }
 
 impl Adapter {
@@ -159,6 +162,8 @@ impl Adapter {
             strays: AtomicBool::new(false),
             power: Power::default(),
             looped: Mutex::default(),
+            watched: Watched::default(),
+            asking: Asking::default(),
         });
         lock(&ndis.adapters).push(adapter.clone());
         control::start(&adapter);
@@ -186,7 +191,12 @@ impl Adapter {
 
     /// Sends NBLs down in one list: false where the stack does not run. Flags are `NDIS_SEND_FLAGS_...`.
     pub fn send(self: &Arc<Self>, sends: &[SendNbl], flags: u32) -> bool {
-        self.protocol.send(self, sends, 0, flags, false)
+        self.send_from(sends, 0, flags)
+    }
+
+    /// As [`Self::send`], from a port of the miniport's.
+    pub fn send_from(self: &Arc<Self>, sends: &[SendNbl], port: u32, flags: u32) -> bool {
+        self.protocol.send(self, sends, port, flags, false)
     }
 
     /// As [`Self::send`], whether the stack runs or not: what a filter that is not Running has to complete with
@@ -249,7 +259,12 @@ impl Adapter {
 
     /// An OID request of the protocol, to its end.
     pub fn oid(self: &Arc<Self>, kind: OidKind, oid: u32, data: &[u8]) -> OidReply {
-        oid::ask(self, kind, oid, data)
+        asked::ask(self, kind, oid, data)
+    }
+
+    /// The protocol cancels its OID requests that are under way (NdisCancelOidRequest, NdisCancelDirectOidRequest).
+    pub fn cancel_oids(self: &Arc<Self>) {
+        asked::cancel_all(self);
     }
 
     /// The miniport indicates a status with this buffer.

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use nblease_ndis::sys::{
     NDIS_OBJECT_TYPE_DEFAULT, NDIS_OID_REQUEST, NDIS_STATISTICS_INFO, NDIS_STATUS, NDIS_STATUS_BUFFER_TOO_SHORT,
-    NDIS_STATUS_NOT_SUPPORTED, NDIS_STATUS_SUCCESS, NdisRequestSetInformation, OID_802_3_CURRENT_ADDRESS,
-    OID_802_3_PERMANENT_ADDRESS, OID_GEN_CURRENT_LOOKAHEAD, OID_GEN_CURRENT_PACKET_FILTER, OID_GEN_MAXIMUM_FRAME_SIZE,
-    OID_GEN_MAXIMUM_TOTAL_SIZE, OID_GEN_MEDIA_IN_USE, OID_GEN_MEDIA_SUPPORTED, OID_GEN_PHYSICAL_MEDIUM,
-    OID_GEN_PHYSICAL_MEDIUM_EX, OID_GEN_STATISTICS, OID_TCP_OFFLOAD_CURRENT_CONFIG,
+    NDIS_STATUS_NOT_SUPPORTED, NDIS_STATUS_SUCCESS, NdisRequestMethod, NdisRequestSetInformation,
+    OID_802_3_CURRENT_ADDRESS, OID_802_3_PERMANENT_ADDRESS, OID_GEN_CURRENT_LOOKAHEAD, OID_GEN_CURRENT_PACKET_FILTER,
+    OID_GEN_MAXIMUM_FRAME_SIZE, OID_GEN_MAXIMUM_TOTAL_SIZE, OID_GEN_MEDIA_IN_USE, OID_GEN_MEDIA_SUPPORTED,
+    OID_GEN_PHYSICAL_MEDIUM, OID_GEN_PHYSICAL_MEDIUM_EX, OID_GEN_STATISTICS, OID_TCP_OFFLOAD_CURRENT_CONFIG,
 };
 
 use super::{
@@ -16,12 +16,17 @@ use super::{
     raw::{self},
 };
 
+/// The first byte of OIDs that each card defines for itself.
+const OID_PRIVATE: u32 = 0xff;
 /// Bytes of an Ethernet header.
 const ETHERNET_HEADER: u32 = 14;
 
 /// Answers a request: its status; results are in the request.
 pub fn answer(adapter: &Arc<Adapter>, at: *mut NDIS_OID_REQUEST) -> NDIS_STATUS {
     let mut request: NDIS_OID_REQUEST = raw::read(at);
+    if request.RequestType == NdisRequestMethod {
+        return method(at, request);
+    }
     // SAFETY: a query's view of the union, whose fields are integers; a set's begins alike.
     let mut query = unsafe { request.DATA.QUERY_INFORMATION };
     let mut given = vec![0; query.InformationBufferLength as usize];
@@ -46,6 +51,21 @@ pub fn answer(adapter: &Arc<Adapter>, at: *mut NDIS_OID_REQUEST) -> NDIS_STATUS 
     request.SupportedRevision = 1;
     raw::write(at, request);
     status
+}
+
+/// A method, of which there are none but the card's own: those change nothing.
+fn method(at: *mut NDIS_OID_REQUEST, mut request: NDIS_OID_REQUEST) -> NDIS_STATUS {
+    // SAFETY: a method's view of the union, whose fields are integers and a pointer.
+    let mut method = unsafe { request.DATA.METHOD_INFORMATION };
+    if method.Oid >> 24 != OID_PRIVATE {
+        return NDIS_STATUS_NOT_SUPPORTED;
+    }
+    method.BytesRead = method.InputBufferLength;
+    method.BytesWritten = method.InputBufferLength.min(method.OutputBufferLength);
+    request.DATA.METHOD_INFORMATION = method;
+    request.SupportedRevision = 1;
+    raw::write(at, request);
+    NDIS_STATUS_SUCCESS
 }
 
 fn known(adapter: &Adapter, oid: u32, set: bool) -> (NDIS_STATUS, Vec<u8>) {

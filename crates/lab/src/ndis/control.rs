@@ -148,6 +148,7 @@ fn restart_if_wanted(adapter: &Arc<Adapter>) {
 
 /// Pauses protocol, filters, miniport, in this order; what is paused already stays so.
 pub fn pause_stack(adapter: &Arc<Adapter>) {
+    adapter.witness(|witness| witness.interrupted(true));
     adapter.protocol.stop(adapter);
     let drained =
         kernel().sched.wait_until("the protocol's sends", Some(DRAIN_NS), &mut || adapter.protocol.outstanding() == 0);
@@ -184,6 +185,7 @@ pub fn restart_stack(adapter: &Arc<Adapter>) {
         }
     }
     adapter.protocol.start();
+    adapter.witness(|witness| witness.interrupted(false));
 }
 
 fn set_module_options(module: &Arc<Module>) {

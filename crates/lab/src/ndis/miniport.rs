@@ -29,6 +29,7 @@ use super::{
     packet::{Maker, Packet},
     protocol::{batches, said_dispatch, split},
     raised, receive, send,
+    witness::Way,
 };
 use crate::{
     judge::rule,
@@ -196,6 +197,7 @@ impl Miniport {
 
     /// Sends came down.
     pub(super) fn sent(&self, adapter: &Arc<Adapter>, packets: &[Arc<Packet>], port: u32, flags: u32) {
+        adapter.witness_frames(Way::Down, port, packets.iter());
         let (refusal, pace, sink, offloads) = {
             let state = lock(&self.state);
             (state.refusal(), state.pace, state.sink.clone(), state.offloads)

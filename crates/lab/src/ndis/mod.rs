@@ -24,6 +24,7 @@
 
 pub mod adapter;
 mod answers;
+mod asked;
 mod attach;
 #[cfg(test)]
 mod breakers;
@@ -83,6 +84,7 @@ mod testing;
 mod tests;
 mod timer;
 mod topology;
+mod witness;
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -97,6 +99,7 @@ use nblease_ndis::sys::{NDIS_HANDLE, NDIS_OBJECT_HEADER};
 pub(crate) use attach::guid as interface_guid;
 
 pub use adapter::{Adapter, AdapterConfig, Event, FrameCounts};
+pub use asked::{OidKind, OidReply};
 pub use delivery::Fate;
 pub use driver::Inf;
 pub use frame::{Arrived, Frame, Layout, Oob, Piece, RecvNbl, SendNbl};
@@ -105,9 +108,9 @@ pub use loopback::Loopback;
 pub use miniport::{MiniportPace, OidAnswer};
 pub use module::ModuleState;
 pub use offload::Offloads;
-pub use oid::{OidKind, OidReply};
 pub use power::{PowerHook, PowerPath, PowerStage};
 pub use protocol::ProtocolPace;
+pub use witness::{Way, Witness};
 
 use crate::{
     judge::rule,
@@ -233,6 +236,13 @@ impl Ndis {
     /// A handle that means something to NDIS alone: no address, so that looking behind it faults.
     pub(crate) fn new_handle(&self) -> usize {
         0x0bad_0000_0000_0000 | (self.last_handle.fetch_add(1, Ordering::SeqCst) + 1) << 4
+    }
+
+    /// The run is over: nothing is asked for any more.
+    pub(crate) fn retire(&self) {
+        self.objects.retire();
+        lock(&self.adapters).clear();
+        lock(&self.drivers).clear();
     }
 
     pub(crate) fn adapters(&self) -> Vec<Arc<Adapter>> {

@@ -75,6 +75,11 @@ impl Objects {
         found
     }
 
+    /// Forgets all, and gives the tables' memory back.
+    pub(super) fn retire(&self) {
+        drop(std::mem::take(&mut *lock(&self.all)));
+    }
+
     /// What a driver has left.
     pub fn of(&self, driver: DriverId) -> Vec<String> {
         let mut left: Vec<String> = lock(&self.all)

@@ -1,4 +1,5 @@
-//! OID requests: regular ones, one at a time for each filter; direct ones, any number; synchronous ones.
+//! OID requests on their way through filters: regular ones, one at a time for each filter; direct ones, any number;
+//! synchronous ones.
 //!
 //! After "Filter Module OID Requests", "Filtering OID Requests in an NDIS Filter Driver", `FilterOidRequest`,
 //! `NdisFOidRequest`, `NdisFOidRequestComplete`, `NdisAllocateCloneOidRequest`, `FilterSynchronousOidRequest`. IRQL: up
@@ -13,7 +14,7 @@ use nblease_ndis::sys::{
     NDIS_HANDLE, NDIS_OBJECT_HEADER, NDIS_OBJECT_TYPE_OID_REQUEST, NDIS_OID_REQUEST, NDIS_OID_REQUEST_REVISION_1,
     NDIS_OID_REQUEST_REVISION_2, NDIS_SIZEOF_OID_REQUEST_REVISION_1, NDIS_SIZEOF_OID_REQUEST_REVISION_2, NDIS_STATUS,
     NDIS_STATUS_ALREADY_COMPLETE, NDIS_STATUS_INVALID_PARAMETER, NDIS_STATUS_PENDING, NDIS_STATUS_RESOURCES,
-    NDIS_STATUS_SUCCESS, NdisRequestQueryInformation, NdisRequestSetInformation, PVOID,
+    NDIS_STATUS_SUCCESS, NdisRequestSetInformation, PVOID,
 };
 use rand::Rng as _;
 
@@ -21,11 +22,10 @@ use super::{
     LAB,
     adapter::Adapter,
     answers,
-    attach::{blank, header},
+    asked::Outcome,
     check_header,
-    lent::Lent,
     module::{Module, OidSlot},
-    raised, raw,
+    raw,
 };
 use crate::{
     faults::FaultKind,
@@ -53,56 +53,29 @@ pub const EXPORTS: &[Export] = crate::exports! {
 
 /// How long a filter may keep an OID request (V33).
 const BUDGET_NS: u64 = 1_000_000_000;
-/// How long the protocol waits for an answer.
-const PATIENCE_NS: u64 = 10_000_000_000;
-
 const REVISIONS: [(u8, u16); 2] = [
     (NDIS_OID_REQUEST_REVISION_1 as u8, NDIS_SIZEOF_OID_REQUEST_REVISION_1),
     (NDIS_OID_REQUEST_REVISION_2 as u8, NDIS_SIZEOF_OID_REQUEST_REVISION_2),
 ];
 
-/// Which path a request takes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OidKind {
-    /// A query, by the regular path.
-    Query,
-    /// A set, by the regular path.
-    Set,
-    /// A query, by the direct path.
-    DirectQuery,
-    /// A query, by the synchronous path.
-    SynchronousQuery,
-}
-
-/// What came of a request.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OidReply {
-    /// Final status.
-    pub status: NDIS_STATUS,
-    /// For a query: the bytes written.
-    pub data: Vec<u8>,
-    /// Bytes that would be needed, where the buffer was too short.
-    pub needed: u32,
-}
-
 /// Where the result of a request goes.
 #[derive(Clone)]
-enum Issuer {
+pub(super) enum Issuer {
     Protocol(Arc<Mutex<Option<NDIS_STATUS>>>),
     Module(Arc<Module>),
 }
 
 /// A request on its way.
 #[derive(Clone)]
-struct Flight {
-    issuer: Issuer,
-    direct: bool,
+pub(super) struct Flight {
+    pub issuer: Issuer,
+    pub direct: bool,
 }
 
 /// The requests on their way, by address.
 #[derive(Default)]
 pub struct Flights {
-    all: Mutex<HashMap<usize, Flight>>,
+    pub(super) all: Mutex<HashMap<usize, Flight>>,
 }
 
 /// A request that waits until a filter is done with the one before.
@@ -110,7 +83,7 @@ pub struct Waiting {
     request: usize,
 }
 
-type Request = *mut NDIS_OID_REQUEST;
+pub(super) type Request = *mut NDIS_OID_REQUEST;
 
 fn address(request: usize) -> Request {
     std::ptr::with_exposed_provenance_mut(request)
@@ -127,60 +100,8 @@ fn note(at: Request, event: Event) {
     kernel().book.note("OID request", at.addr(), event);
 }
 
-fn flights() -> &'static Flights {
+pub(super) fn flights() -> &'static Flights {
     &kernel().ndis.flights
-}
-
-/// A request of the protocol, to its end.
-pub fn ask(adapter: &Arc<Adapter>, kind: OidKind, oid: u32, data: &[u8]) -> OidReply {
-    let mut lent = Lent::new(4096 + data.len(), "the OID request was completed");
-    let mut request: NDIS_OID_REQUEST = blank();
-    let revision = NDIS_OID_REQUEST_REVISION_2;
-    let size = NDIS_SIZEOF_OID_REQUEST_REVISION_2 as usize;
-    request.Header = header(NDIS_OBJECT_TYPE_OID_REQUEST, revision, size);
-    request.RequestType = if kind == OidKind::Set { NdisRequestSetInformation } else { NdisRequestQueryInformation };
-    request.RequestHandle = std::ptr::without_provenance_mut(kernel().ndis.new_handle());
-    request.RequestId = request.RequestHandle;
-    request.DATA.Oid = oid;
-    let buffer = lent.put_bytes(data);
-    // QUERY_INFORMATION and SET_INFORMATION begin alike.
-    request.DATA.QUERY_INFORMATION.Oid = oid;
-    request.DATA.QUERY_INFORMATION.InformationBuffer = buffer.cast();
-    request.DATA.QUERY_INFORMATION.InformationBufferLength = data.len() as u32;
-    let at = lent.put_last(request);
-
-    let irql = if kernel().rng().random_bool(0.3) { DISPATCH_LEVEL } else { PASSIVE_LEVEL };
-    let status = if kind == OidKind::SynchronousQuery {
-        raised(irql, || synchronous_down(adapter, None, at))
-    } else {
-        let done = Arc::new(Mutex::new(None));
-        let direct = kind == OidKind::DirectQuery;
-        let flight = Flight { issuer: Issuer::Protocol(done.clone()), direct };
-        lock(&flights().all).insert(at.expose_provenance(), flight);
-        let status = raised(irql, || submit(adapter, None, at, direct));
-        if status == NDIS_STATUS_PENDING {
-            let answered =
-                kernel().sched.wait_until("an OID request", Some(PATIENCE_NS), &mut || lock(&done).is_some());
-            kernel().judge.check(rule::V33, answered, || {
-                format!("the OID request {at:p} (OID {oid:#x}) of the protocol is not completed after 10 s")
-            });
-            lock(&done).unwrap_or(status)
-        } else {
-            lock(&flights().all).remove(&at.addr());
-            status
-        }
-    };
-    reply(status, at)
-}
-
-fn reply(status: NDIS_STATUS, at: Request) -> OidReply {
-    let request: NDIS_OID_REQUEST = raw::read(at);
-    // SAFETY: a query's view of the union, whose fields are integers; a set's begins alike.
-    let query = unsafe { request.DATA.QUERY_INFORMATION };
-    let written = if request.RequestType == NdisRequestQueryInformation { query.BytesWritten } else { 0 };
-    let mut data = vec![0; written.min(query.InformationBufferLength) as usize];
-    raw::read_bytes(query.InformationBuffer.cast(), &mut data);
-    OidReply { status, data, needed: query.BytesNeeded }
 }
 
 fn takes(module: &Module, direct: bool) -> bool {
@@ -189,7 +110,7 @@ fn takes(module: &Module, direct: bool) -> bool {
 }
 
 /// A request goes down from a module (none: from the protocol).
-fn submit(adapter: &Arc<Adapter>, from: Option<&Module>, at: Request, direct: bool) -> NDIS_STATUS {
+pub(super) fn submit(adapter: &Arc<Adapter>, from: Option<&Module>, at: Request, direct: bool) -> NDIS_STATUS {
     let Some(module) = adapter.next_below(from, |module| takes(module, direct)) else {
         return at_miniport(adapter, at);
     };
@@ -294,17 +215,13 @@ fn begin_next(module: &Arc<Module>) {
 /// The result has to fit the buffer (V32).
 fn judge_result(module: &Module, at: Request, status: NDIS_STATUS) {
     let request: NDIS_OID_REQUEST = raw::read(at);
-    // SAFETY: a query's view of the union, whose fields are integers.
-    let query = unsafe { request.DATA.QUERY_INFORMATION };
-    if status == NDIS_STATUS_SUCCESS && request.RequestType == NdisRequestQueryInformation {
-        let fits = query.BytesWritten <= query.InformationBufferLength;
-        kernel().judge.check(rule::V32, fits, || {
+    if status == NDIS_STATUS_SUCCESS && request.RequestType != NdisRequestSetInformation {
+        let Outcome { oid, written, room, .. } = Outcome::of(&request);
+        kernel().judge.check(rule::V32, written <= room, || {
             format!(
-                "{} completed the OID request {at:p} and says that it wrote {} bytes to a buffer of {} (OID {:#x})",
-                module.name(),
-                query.BytesWritten,
-                query.InformationBufferLength,
-                query.Oid
+                "{} completed the OID request {at:p} and says that it wrote {written} bytes to a buffer of {room} (OID \
+                 {oid:#x})",
+                module.name()
             )
         });
     }
@@ -415,23 +332,28 @@ pub(super) unsafe extern "efiapi" fn ndis_f_direct_oid_request_complete(
     complete("NdisFDirectOidRequestComplete", handle, at, status, true);
 }
 
-/// A cancellation goes down from a module: the next filter that has requests is told.
+/// A cancellation goes down from a module.
 fn cancel(function: &'static str, handle: NDIS_HANDLE, id: PVOID, direct: bool) {
     thread::enter(function, DISPATCH_LEVEL, rule::V09);
     let Some(module) = kernel().ndis.module(function, handle) else { return };
-    if !module.require_attached(function) {
-        return;
+    if module.require_attached(function) {
+        cancel_below(&module.adapter, Some(&module), id, direct);
     }
+}
+
+/// The next filter below `from` (none: below the protocol) that has requests is told of a cancellation.
+pub(super) fn cancel_below(adapter: &Arc<Adapter>, from: Option<&Module>, id: PVOID, direct: bool) {
     let handler_of = |module: &Module| {
         let c = &module.driver.characteristics;
         if direct { c.CancelDirectOidRequestHandler } else { c.CancelOidRequestHandler }
     };
-    let below = module.adapter.next_below(Some(&module), |module| handler_of(module).is_some());
+    let below = adapter.next_below(from, |module| handler_of(module).is_some());
     // The miniport completes everything soon: it has nothing to cancel.
     let Some((below, handler)) = below.and_then(|below| handler_of(&below).map(|h| (below, h))) else {
         return;
     };
-    below.call("FilterCancelOidRequest", PASSIVE_LEVEL, |context| {
+    let what = if direct { "FilterCancelDirectOidRequest" } else { "FilterCancelOidRequest" };
+    below.call(what, PASSIVE_LEVEL, |context| {
         // SAFETY: the driver registered this function.
         unsafe { handler(context, id) }
     });
@@ -447,7 +369,7 @@ pub(super) unsafe extern "efiapi" fn ndis_f_cancel_direct_oid_request(handle: ND
 
 /// A synchronous request: down through the filters that take such requests, then back up through those that let it
 /// pass.
-fn synchronous_down(adapter: &Arc<Adapter>, from: Option<&Module>, at: Request) -> NDIS_STATUS {
+pub(super) fn synchronous_down(adapter: &Arc<Adapter>, from: Option<&Module>, at: Request) -> NDIS_STATUS {
     let next = adapter.next_below(from, |module| module.driver.characteristics.SynchronousOidRequestHandler.is_some());
     let Some(module) = next else { return answers::answer(adapter, at) };
     let c = &module.driver.characteristics;

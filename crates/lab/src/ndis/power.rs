@@ -84,6 +84,7 @@ impl Adapter {
                 return;
             }
             adapter.wanted.store(false, Ordering::SeqCst);
+            adapter.witness(|witness| witness.interrupted(true));
             let state = if path == PowerPath::C { NdisDeviceStateD2 } else { NdisDeviceStateD3 };
             if kernel().rng().random_bool(0.5) {
                 power_event(adapter, NetEventQueryPower, state);
@@ -119,6 +120,7 @@ impl Adapter {
                 control::restart_stack(adapter);
             } else {
                 adapter.protocol.start();
+                adapter.witness(|witness| witness.interrupted(false));
             }
         });
     }

@@ -25,6 +25,7 @@ use super::{
     module::Module,
     packet::{Maker, Packet},
     raised, receive, send,
+    witness::Way,
 };
 use crate::{
     judge::rule,
@@ -213,6 +214,7 @@ impl Protocol {
     pub(super) fn received(&self, adapter: &Arc<Adapter>, packets: &[Arc<Packet>], port: u32, flags: u32) {
         let (looped, others): (Vec<_>, Vec<_>) = packets.iter().partition(|packet| packet.maker == Maker::Loopback);
         adapter.note_looped_at_top(looped.into_iter().flat_map(|packet| delivery::received(packet, port)).collect());
+        adapter.witness_frames(Way::Up, port, others.iter().copied());
         let arrived: Vec<_> = others.into_iter().flat_map(|packet| delivery::received(packet, port)).collect();
         let (sink, pace, arrived) = {
             let mut state = lock(&self.state);

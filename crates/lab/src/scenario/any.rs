@@ -38,6 +38,17 @@ pub struct DriverReport {
     pub lacking: Vec<String>,
 }
 
+/// What random events came to in which no rule was broken.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Stressed {
+    /// Events.
+    pub events: u64,
+    /// Frames that went in at the ends.
+    pub frames: u64,
+    /// Seed of the run.
+    pub seed: u64,
+}
+
 /// What a run came to.
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
@@ -45,12 +56,14 @@ pub struct Report {
     pub drivers: Vec<DriverReport>,
     /// Frames that went through.
     pub frames: usize,
-    /// What the rules say of the life, and of the replay and the shutdown where there were.
+    /// What the rules say of the life, and of the replay, the shutdown and the random events where there were.
     pub verdicts: Vec<Verdict>,
+    /// Random events, where there were any.
+    pub stress: Option<Stressed>,
 }
 
 impl Report {
-    /// How many rules were evaluated in either part.
+    /// How many rules were evaluated in any part.
     pub fn rules_evaluated(&self) -> usize {
         let rules = self.verdicts.iter().flat_map(|verdict| verdict.evaluated.iter().map(|(rule, _)| rule));
         rules.collect::<std::collections::BTreeSet<_>>().len()
@@ -63,6 +76,8 @@ impl Report {
 /// A driver that does not load, start or unload; with a transparent one also what did not come out as it went in.
 pub fn run(config: &LabConfig, any: &Any) -> Result<Report> {
     let lab = Lab::new(config.clone());
+    // Any filter may keep what NDIS loops back (V49 is this project's rule).
+    kernel().ndis.loopback_is_asked_for();
     let mut frames = lifecycle::run(&lab, &any.life).context("the life")?;
     let drivers = (0..any.life.drivers.len()).filter_map(|index| kernel().driver(DriverId(index)));
     let drivers = drivers.map(|driver| DriverReport { name: driver.name.clone(), lacking: driver.lacking.clone() });
@@ -70,13 +85,14 @@ pub fn run(config: &LabConfig, any: &Any) -> Result<Report> {
     let mut verdicts = vec![lab.finish()];
     if !any.replay.is_empty() {
         let lab = Lab::new(config.clone());
+        kernel().ndis.loopback_is_asked_for();
         frames += replay(&lab, &any.life.drivers, any).context("the replay")?;
         verdicts.push(lab.finish());
     }
     if let Some(verdict) = shutdown(config, &any.life.drivers).context("the shutdown")? {
         verdicts.push(verdict);
     }
-    Ok(Report { drivers, frames, verdicts })
+    Ok(Report { drivers, frames, verdicts, stress: None })
 }
 
 /// Shuts the system down under drivers that want to hear of it: what the rules say, where there is one.

@@ -11,7 +11,7 @@ use anyhow::{Context as _, Result};
 
 use super::{
     call_sites,
-    stress::{self, Stress},
+    stress::{self, Cast, Stress},
 };
 use crate::{
     faults::{Plan, Site},
@@ -116,9 +116,8 @@ pub fn run(config: &LabConfig, driver: &Path, seed: u64, mut say: impl FnMut(&st
     let mut in_vain = 0;
     while in_vain < IN_VAIN {
         let plan = Some(Plan::Fresh(failed.sites.clone()));
-        let stress =
-            Stress { seed: seed + failed.runs, events: EVENTS, part: 0, of: 1, without: vec![], trace: false, plan };
-        stress::run(config, driver, &stress, |_, _| ())
+        let stress = Stress { plan, ..Stress::new(vec![driver.to_owned()], Cast::Readers, seed + failed.runs, EVENTS) };
+        stress::run(config, &stress, |_, _| ())
             .with_context(|| format!("after {:?} failed", kernel().faults.fresh()))?;
         failed.runs += 1;
         in_vain += 1;
@@ -146,8 +145,8 @@ pub fn run(config: &LabConfig, driver: &Path, seed: u64, mut say: impl FnMut(&st
 /// What is wrong besides broken rules, which end the process.
 pub fn once(config: &LabConfig, driver: &Path, seed: u64, plan: Plan) -> Result<u64> {
     let context = format!("--seed {seed} --failing {plan}");
-    let stress = Stress { seed, events: EVENTS, part: 0, of: 1, without: vec![], trace: false, plan: Some(plan) };
-    stress::run(config, driver, &stress, |_, _| ()).context(context)?;
+    let stress = Stress { plan: Some(plan), ..Stress::new(vec![driver.to_owned()], Cast::Readers, seed, EVENTS) };
+    stress::run(config, &stress, |_, _| ()).context(context)?;
     Ok(kernel().faults.failures())
 }
 

@@ -145,7 +145,8 @@ fn oob(rng: &mut SmallRng) -> Oob {
     oob
 }
 
-fn on_the_wire(bytes: &[u8], oob: &Oob) -> Vec<u8> {
+/// A frame as on the wire: with the tag that goes beside it.
+pub fn on_the_wire(bytes: &[u8], oob: &Oob) -> Vec<u8> {
     let mut bytes = bytes.to_vec();
     if let Some(tci) = oob.vlan() {
         crate::ndis::frame::put_vlan(&mut bytes, tci);

@@ -72,6 +72,13 @@ pub struct Wdf {
     bindings: binding::Bindings,
 }
 
+impl Wdf {
+    /// The run is over: nobody asks what became of objects.
+    pub(crate) fn retire(&self) {
+        lock(&self.state).forget_dead();
+    }
+}
+
 /// The framework's state, locked. Neither the driver nor the I/O manager may be called while it is held.
 pub(crate) fn state() -> MutexGuard<'static, State> {
     lock(&kernel().wdf.state)

@@ -362,6 +362,11 @@ impl State {
         Some(object)
     }
 
+    /// Forgets the histories of objects that are gone.
+    pub(crate) fn forget_dead(&mut self) {
+        self.dead = VecDeque::new();
+    }
+
     /// A handle was passed that does not name what it should. Ends the run.
     pub(crate) fn misuse(&self, ddi: &str, handle: Handle, wanted: &str) -> ! {
         let judge = &kernel().judge;

@@ -12,7 +12,11 @@ use nblease_ndis::sys::{
 };
 use rand::{Rng as _, SeedableRng as _, rngs::SmallRng};
 
-use super::traffic::{self, Frames, Kind};
+use super::{
+    Cast,
+    books::Books,
+    traffic::{self, Feed, Frames, Kind},
+};
 use crate::{
     kernel::kernel,
     ndis::{Adapter, MiniportPace, Offloads, OidKind, PowerPath, PowerStage, ProtocolPace},
@@ -36,6 +40,10 @@ pub enum Stage {
 pub struct Plugged {
     /// The adapter.
     pub adapter: Arc<Adapter>,
+    /// Puts frames into its stack.
+    pub feed: Feed,
+    /// What is on its way, where that is looked at.
+    pub books: Option<Arc<Books>>,
     /// What the last control operation brings it to.
     pub stage: Stage,
     /// Whether the link is up.
@@ -49,17 +57,23 @@ pub type Job = Box<dyn FnOnce() + Send>;
 
 impl Plugged {
     /// An adapter that runs; frames come at the stages of its sleep.
-    pub fn new(adapter: Arc<Adapter>, frames: &Frames) -> Self {
-        let (weak, frames) = (Arc::downgrade(&adapter), frames.clone());
+    pub fn new(adapter: Arc<Adapter>, frames: &Frames, cast: Cast) -> Self {
+        let books = cast.is_transparent().then(|| Books::of(&adapter));
+        let feed = Feed::new(adapter.clone(), frames, books.clone());
+        let (weak, frames, entered) = (Arc::downgrade(&adapter), frames.clone(), books.clone());
         adapter.on_power(Arc::new(move |stage| {
             let Some(adapter) = weak.upgrade() else { return };
             let mut rng = SmallRng::seed_from_u64(kernel().rng().random());
             if stage != PowerStage::Low || rng.random_bool(0.3) {
-                traffic::send(&adapter, &traffic::sends(&mut rng), &frames);
-                traffic::receive(&adapter, &traffic::receives(&mut rng, Kind::Owned), &frames);
+                let feed = Feed::new(adapter, &frames, entered.clone());
+                let sends = traffic::sends(&mut rng);
+                if !cast.is_polite() {
+                    feed.send(&sends, 0);
+                }
+                feed.receive(&traffic::receives(&mut rng, Kind::Owned));
             }
         }));
-        Self { adapter, stage: Stage::Running, connected: true, busy: Arc::default() }
+        Self { adapter, feed, books, stage: Stage::Running, connected: true, busy: Arc::default() }
     }
 
     /// Whether a control operation is under way.
@@ -107,6 +121,16 @@ impl Plugged {
         }
     }
 
+    /// The stack pauses and restarts at once, where it runs.
+    pub fn restart(&self) -> Option<Job> {
+        (self.runs() && !self.is_busy()).then(|| {
+            self.operation(|adapter| {
+                adapter.pause();
+                adapter.restart();
+            })
+        })
+    }
+
     /// The stack goes to low power on one of the paths where it runs, and comes back where it is there.
     pub fn sleep_or_wake(&mut self, rng: &mut SmallRng) -> Option<Job> {
         let path =
@@ -147,16 +171,31 @@ impl Plugged {
     }
 }
 
+/// Requests that a driver of this project's kind gets.
+const SOME: [OidKind; 4] = [OidKind::Query, OidKind::Set, OidKind::DirectQuery, OidKind::SynchronousQuery];
+/// All kinds, the more frequent ones twice.
+const ALL: [OidKind; 9] = [
+    OidKind::Query,
+    OidKind::Query,
+    OidKind::Set,
+    OidKind::Set,
+    OidKind::Method,
+    OidKind::DirectQuery,
+    OidKind::DirectSet,
+    OidKind::DirectMethod,
+    OidKind::SynchronousQuery,
+];
+
 /// An OID request on any path, some with a buffer that is too short.
-pub fn oid(adapter: &Arc<Adapter>, rng: &mut SmallRng) -> Job {
-    let kind = match rng.random_range(0..4) {
-        0 => OidKind::Query,
-        1 => OidKind::Set,
-        2 => OidKind::DirectQuery,
-        _ => OidKind::SynchronousQuery,
-    };
+pub fn oid(adapter: &Arc<Adapter>, cast: Cast, rng: &mut SmallRng) -> Job {
+    let kinds = if cast == Cast::Readers { SOME.as_slice() } else { &ALL };
+    let kind = kinds.get(rng.random_range(0..kinds.len())).copied().unwrap_or(OidKind::Query);
     let (oid, length) = match rng.random_range(0..4) {
-        _ if kind == OidKind::Set => (OID_GEN_CURRENT_PACKET_FILTER, 4),
+        _ if matches!(kind, OidKind::Set | OidKind::DirectSet) => (OID_GEN_CURRENT_PACKET_FILTER, 4),
+        // One of the card's own.
+        _ if matches!(kind, OidKind::Method | OidKind::DirectMethod) => {
+            (rng.random_range(0xff00_0000..=u32::MAX), rng.random_range(0..64))
+        }
         0 => (OID_GEN_STATISTICS, 8),
         1 => (rng.random(), rng.random_range(0..64)),
         _ => (OID_802_3_CURRENT_ADDRESS, 6),
@@ -164,6 +203,15 @@ pub fn oid(adapter: &Arc<Adapter>, rng: &mut SmallRng) -> Job {
     let adapter = adapter.clone();
     Box::new(move || {
         adapter.oid(kind, oid, &vec![0x0b; length]);
+    })
+}
+
+/// An OID request that is cancelled soon, with all others that are under way then.
+pub fn cancelled_oid(adapter: &Arc<Adapter>, cast: Cast, rng: &mut SmallRng) -> Job {
+    let (ask, adapter) = (oid(adapter, cast, rng), adapter.clone());
+    Box::new(move || {
+        kernel().sched.queue_work(Box::new(move || adapter.cancel_oids()));
+        ask();
     })
 }
 

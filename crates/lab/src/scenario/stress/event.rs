@@ -2,6 +2,8 @@
 
 use rand::{Rng as _, rngs::SmallRng};
 
+use super::Cast;
+
 /// An event. What it is in detail follows from the seed too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Event {
@@ -25,6 +27,8 @@ pub enum Event {
     Complete,
     /// An OID request.
     Oid,
+    /// An OID request, which is cancelled soon.
+    CancelOid,
     /// The miniport indicates a status.
     Status,
     /// The link goes down, or comes up again.
@@ -37,6 +41,8 @@ pub enum Event {
     DevicePnp,
     /// The stack pauses, or restarts.
     PauseOrRestart,
+    /// The stack pauses and restarts, as where a filter in it asks for that (NdisFRestartFilter).
+    Restart,
     /// The stack goes to low power, or comes back.
     SleepOrWake,
     /// An adapter comes or goes.
@@ -51,8 +57,10 @@ pub enum Event {
     Answer,
     /// A GATE answers what it should not.
     AnswerBadly,
-    /// A program asks for statistics, versions, adapters.
+    /// A program asks for statistics, versions, adapters; a stranger for anything (DeviceIoControl).
     Ask,
+    /// A program writes.
+    Write,
     /// A program configures its handle again, or wrongly.
     Configure,
     /// A request that is not well-formed.
@@ -79,53 +87,57 @@ pub enum Event {
     Fault,
 }
 
-/// How often each happens, in relation.
-const WEIGHTS: &[(Event, u32)] = &[
-    (Event::Send, 180),
-    (Event::Receive, 140),
-    (Event::ReceiveLent, 60),
-    (Event::ReceiveManyLent, 10),
-    (Event::ReceiveLooped, 20),
-    (Event::SendAnyway, 8),
-    (Event::Cancel, 40),
-    (Event::Pace, 5),
-    (Event::Complete, 20),
-    (Event::Oid, 20),
-    (Event::Status, 15),
-    (Event::Link, 5),
-    (Event::Offloads, 5),
-    (Event::NetPnp, 5),
-    (Event::DevicePnp, 5),
-    (Event::PauseOrRestart, 16),
-    (Event::SleepOrWake, 16),
-    (Event::PlugOrUnplug, 4),
-    (Event::Open, 14),
-    (Event::Read, 80),
-    (Event::Take, 60),
-    (Event::Answer, 90),
-    (Event::AnswerBadly, 15),
-    (Event::Ask, 20),
-    (Event::Configure, 6),
-    (Event::Malformed, 15),
-    (Event::CancelCalls, 8),
-    (Event::SuspendOrResume, 8),
-    (Event::Duplicate, 3),
-    (Event::Close, 6),
-    (Event::Kill, 3),
-    (Event::Moment, 60),
-    (Event::While, 15),
-    (Event::Long, 2),
-    (Event::Settle, 20),
-    (Event::Fault, 6),
+/// How often each happens, in relation: with readers, with strangers.
+const WEIGHTS: &[(Event, u32, u32)] = &[
+    (Event::Send, 180, 180),
+    (Event::Receive, 140, 140),
+    (Event::ReceiveLent, 60, 60),
+    (Event::ReceiveManyLent, 10, 10),
+    (Event::ReceiveLooped, 20, 20),
+    (Event::SendAnyway, 8, 8),
+    (Event::Cancel, 40, 40),
+    (Event::Pace, 5, 8),
+    (Event::Complete, 20, 20),
+    (Event::Oid, 20, 50),
+    (Event::CancelOid, 0, 15),
+    (Event::Status, 15, 20),
+    (Event::Link, 5, 5),
+    (Event::Offloads, 5, 5),
+    (Event::NetPnp, 5, 8),
+    (Event::DevicePnp, 5, 8),
+    (Event::PauseOrRestart, 16, 16),
+    (Event::Restart, 0, 8),
+    (Event::SleepOrWake, 16, 16),
+    (Event::PlugOrUnplug, 4, 8),
+    (Event::Open, 14, 16),
+    (Event::Read, 80, 30),
+    (Event::Take, 60, 20),
+    (Event::Answer, 90, 0),
+    (Event::AnswerBadly, 15, 0),
+    (Event::Ask, 20, 70),
+    (Event::Write, 0, 20),
+    (Event::Configure, 6, 0),
+    (Event::Malformed, 15, 0),
+    (Event::CancelCalls, 8, 20),
+    (Event::SuspendOrResume, 8, 0),
+    (Event::Duplicate, 3, 5),
+    (Event::Close, 6, 8),
+    (Event::Kill, 3, 6),
+    (Event::Moment, 60, 60),
+    (Event::While, 15, 15),
+    (Event::Long, 2, 2),
+    (Event::Settle, 20, 20),
+    (Event::Fault, 6, 6),
 ];
 
 impl Event {
     /// One of them.
-    pub fn draw(rng: &mut SmallRng) -> Self {
-        let all: u32 = WEIGHTS.iter().map(|(_, weight)| weight).sum();
+    pub fn draw(cast: Cast, rng: &mut SmallRng) -> Self {
+        let weight = |readers: u32, strangers: u32| if cast == Cast::Readers { readers } else { strangers };
+        let all: u32 = WEIGHTS.iter().map(|(_, readers, strangers)| weight(*readers, *strangers)).sum();
         let mut at = rng.random_range(0..all);
-        for (event, weight) in WEIGHTS {
-            match at.checked_sub(*weight) {
+        for (event, readers, strangers) in WEIGHTS {
+            match at.checked_sub(weight(*readers, *strangers)) {
                 Some(left) => at = left,
                 None => return *event,
             }

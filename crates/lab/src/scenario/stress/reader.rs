@@ -1,19 +1,16 @@
 //! Programs: TAPs and GATEs of every kind, that read and answer as they like, and programs that do not know how to.
 
-use std::{
-    collections::VecDeque,
-    sync::{Arc, Mutex},
-};
+use std::sync::{Arc, Mutex};
 
 use anyhow::{Result, anyhow, bail, ensure};
 use nblease_abi::{
-    NtStatus,
     configure::{
         Configure, ConfigureFlags, ConfigureReply, DEFAULT_SPILL_BYTES, Directions, POLICY_DROP, POLICY_PASS,
         POLICY_PROMOTE,
     },
     ioctl::{
-        AdapterList, IOCTL_CONFIGURE, IOCTL_LIST_ADAPTERS, IOCTL_QUERY_VERSION, IOCTL_STATS, IOCTL_VERDICT, VersionInfo,
+        AdapterList, DEVICE_NAME_WIN32, IOCTL_CONFIGURE, IOCTL_LIST_ADAPTERS, IOCTL_QUERY_VERSION, IOCTL_STATS,
+        IOCTL_VERDICT, VersionInfo,
     },
     rules::{MATCH_PROTOCOL, MATCH_VLAN, RULE_ASK, RULE_DROP, RULE_PASS, RuleRecord},
     stats::StatsHeader,
@@ -22,9 +19,13 @@ use nblease_abi::{
 use rand::{Rng as _, rngs::SmallRng};
 use zerocopy::IntoBytes as _;
 
-use super::control::Job;
+use super::{
+    control::Job,
+    event::Event,
+    programs::{Caller, Calls, Crowd, Program, Programs},
+};
 use crate::{
-    io::{Completion, Handle, Pending, Process},
+    io::{Completion, Handle, Process},
     scenario::reader::records,
     sync::lock,
 };
@@ -36,7 +37,7 @@ const READS: usize = 12;
 
 /// What a call was, to know its answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Asked {
+pub enum Asked {
     Read,
     Configure,
     Verdicts(usize),
@@ -47,27 +48,17 @@ enum Asked {
     Anything,
 }
 
-/// Calls under way, as processors make them.
-type Calls = Arc<Mutex<VecDeque<(Asked, Pending)>>>;
-
-/// A program with a handle.
-pub struct Program {
-    process: Arc<Process>,
-    handle: Handle,
-    /// The same open file in other processes.
-    copies: Vec<(Arc<Process>, Handle)>,
+/// A program that reads.
+pub struct Reader {
+    caller: Caller<Asked>,
     is_gate: bool,
     asleep: bool,
     read_len: usize,
-    calls: Calls,
     /// Frames that it was asked about and did not answer: ticket, bytes.
     questions: Vec<(u64, Vec<u8>)>,
     /// Tickets that it answered.
-    pub answered: Vec<u64>,
+    answered: Vec<u64>,
 }
-
-/// Says what a program opened.
-pub type Opened = Arc<Mutex<Vec<Program>>>;
 
 fn configuration(rng: &mut SmallRng, luids: &[u64]) -> (Configure, Vec<RuleRecord>) {
     let mut config = Configure::tap(luids.len() as u32);
@@ -120,8 +111,52 @@ fn input(config: &Configure, luids: &[u64], rules: &[RuleRecord]) -> Vec<u8> {
     input
 }
 
+/// The readers of a round.
+#[derive(Default)]
+pub struct Readers(Crowd<Reader>);
+
+impl Programs for Readers {
+    fn job(&mut self, event: Event, luids: &[u64], rng: &mut SmallRng) -> Result<Option<Job>> {
+        if event == Event::Open {
+            return Ok((!self.0.is_full()).then(|| {
+                let luids = some(luids, rng);
+                open(rng, &luids, &self.0.opened)
+            }));
+        }
+        let foreign: Vec<u64> = self.0.all.iter().flat_map(|reader| reader.answered.iter().copied()).collect();
+        let luids = some(luids, rng);
+        let awake = |reader: &Reader| !reader.asleep || event == Event::SuspendOrResume;
+        let gates = matches!(event, Event::Answer | Event::AnswerBadly) && rng.random_bool(0.95);
+        if matches!(event, Event::Close | Event::Kill) {
+            return Ok(self.end_one(event, rng));
+        }
+        let wanted = |reader: &Reader| awake(reader) && (!gates || reader.is_gate);
+        let Some(reader) = self.0.any(rng, wanted) else { return Ok(None) };
+        reader.act(event, &luids, &foreign, rng)
+    }
+
+    fn end_one(&mut self, event: Event, rng: &mut SmallRng) -> Option<Job> {
+        self.0.end_one(event, rng)
+    }
+
+    fn welcome(&mut self) {
+        self.0.welcome();
+    }
+
+    fn left(&self) -> usize {
+        self.0.left()
+    }
+}
+
+/// Most of the adapters.
+fn some(luids: &[u64], rng: &mut SmallRng) -> Vec<u64> {
+    let mut luids: Vec<_> = luids.iter().copied().filter(|_| rng.random_bool(0.8)).collect();
+    luids.dedup();
+    luids
+}
+
 /// A program opens the device and, mostly, configures its handle for these adapters. It is then in `opened`.
-pub fn open(rng: &mut SmallRng, path: &'static str, luids: &[u64], opened: &Opened) -> Job {
+fn open(rng: &mut SmallRng, luids: &[u64], opened: &Arc<Mutex<Vec<Reader>>>) -> Job {
     let (config, rules) = configuration(rng, luids);
     let configured = rng.random_bool(0.95);
     let administrator = rng.random_bool(0.97);
@@ -134,49 +169,65 @@ pub fn open(rng: &mut SmallRng, path: &'static str, luids: &[u64], opened: &Open
     let opened = opened.clone();
     Box::new(move || {
         let process = Arc::new(Process::new("program", administrator));
-        let Ok(handle) = process.open(path) else { return };
+        let Ok(handle) = process.open(DEVICE_NAME_WIN32) else { return };
         let calls = Calls::default();
         if configured {
             let configure = handle.ioctl(IOCTL_CONFIGURE, &input, size_of::<ConfigureReply>());
             lock(&calls).push_back((Asked::Configure, configure));
         }
-        let (copies, questions, answered) = (vec![], vec![], vec![]);
-        let program = Program { process, handle, copies, is_gate, asleep: false, read_len, calls, questions, answered };
-        lock(&opened).push(program);
+        let caller = Caller::new(process, handle, calls);
+        let reader = Reader { caller, is_gate, asleep: false, read_len, questions: vec![], answered: vec![] };
+        lock(&opened).push(reader);
     })
 }
 
-impl Program {
-    /// Whether it does something.
-    pub fn is_awake(&self) -> bool {
-        !self.asleep
-    }
+impl Program for Reader {
+    type Asked = Asked;
 
-    /// Whether it was to be a GATE.
-    pub fn is_gate(&self) -> bool {
-        self.is_gate
+    fn caller(&mut self) -> &mut Caller<Asked> {
+        &mut self.caller
     }
+}
 
-    /// A call on its handle, or another one of the same file.
-    fn call(&self, rng: &mut SmallRng, asked: Asked, call: impl FnOnce(&Handle) -> Pending + Send + 'static) -> Job {
-        let copy = self.copies.get(rng.random_range(0..=self.copies.len()));
-        let handle = copy.map_or(&self.handle, |(_, handle)| handle).clone();
-        let calls = self.calls.clone();
-        Box::new(move || {
-            let pending = call(&handle);
-            lock(&calls).push_back((asked, pending));
+impl Reader {
+    /// What it does.
+    fn act(&mut self, event: Event, luids: &[u64], foreign: &[u64], rng: &mut SmallRng) -> Result<Option<Job>> {
+        Ok(match event {
+            Event::Read => self.read(rng),
+            Event::Take => {
+                self.take()?;
+                None
+            }
+            Event::Answer => {
+                self.take()?;
+                self.answer(rng)
+            }
+            Event::AnswerBadly => Some(self.answer_badly(rng, foreign)),
+            Event::Ask => Some(self.ask(rng)),
+            Event::Configure => Some(self.configure(rng, luids)),
+            Event::Malformed => Some(self.malformed(rng)),
+            Event::CancelCalls => Some(self.caller.cancel_calls(rng)),
+            Event::SuspendOrResume => {
+                self.asleep = !self.asleep;
+                None
+            }
+            Event::Duplicate => {
+                self.caller.duplicate();
+                None
+            }
+            _ => None,
         })
     }
 
     /// It reads: some READs of a length that it should have, or not.
-    pub fn read(&self, rng: &mut SmallRng) -> Option<Job> {
-        let under_way = lock(&self.calls).iter().filter(|(asked, _)| *asked == Asked::Read).count();
+    fn read(&self, rng: &mut SmallRng) -> Option<Job> {
+        let under_way = lock(self.caller.calls()).iter().filter(|(asked, _)| *asked == Asked::Read).count();
         if under_way >= READS {
             return None;
         }
         let count = rng.random_range(1..=4);
         let len = if rng.random_bool(0.05) { rng.random_range(0..5 << 20) } else { self.read_len };
-        let (handle, calls) = (self.handle.clone(), self.calls.clone());
+        let (handle, calls) = (self.caller.handle().clone(), self.caller.calls().clone());
         Some(Box::new(move || {
             for _ in 0..count {
                 let pending = handle.read(len);
@@ -189,14 +240,8 @@ impl Program {
     ///
     /// # Errors
     /// What is no answer to what was asked.
-    pub fn take(&mut self) -> Result<()> {
-        let done: VecDeque<(Asked, Pending)> = {
-            let mut calls = lock(&self.calls);
-            let (done, left) = calls.drain(..).partition(|(_, pending)| pending.try_result().is_some());
-            *calls = left;
-            done
-        };
-        for (asked, pending) in done {
+    fn take(&mut self) -> Result<()> {
+        for (asked, pending) in self.caller.take() {
             if let Some(completion) = pending.try_result() {
                 self.look(asked, &completion)?;
             }
@@ -238,7 +283,7 @@ impl Program {
     }
 
     /// It answers some of what it was asked.
-    pub fn answer(&mut self, rng: &mut SmallRng) -> Option<Job> {
+    fn answer(&mut self, rng: &mut SmallRng) -> Option<Job> {
         if self.questions.is_empty() {
             return None;
         }
@@ -265,7 +310,7 @@ impl Program {
     }
 
     /// It answers what it has answered before, what others were asked, and what nobody was.
-    pub fn answer_badly(&self, rng: &mut SmallRng, foreign: &[u64]) -> Job {
+    fn answer_badly(&self, rng: &mut SmallRng, foreign: &[u64]) -> Job {
         let mut tickets: Vec<u64> = self.answered.iter().chain(foreign).copied().collect();
         tickets.extend([rng.random(), 0, rng.random_range(0..1000)]);
         let entries: Vec<_> = tickets
@@ -284,22 +329,22 @@ impl Program {
         let input = [head.as_bytes(), entries.as_bytes(), frames].concat();
         let count = entries.len();
         let call = move |handle: &Handle| handle.ioctl(IOCTL_VERDICT, &input, VerdictsReply::output_len(count));
-        self.call(rng, Asked::Verdicts(count), call)
+        self.caller.call(rng, Asked::Verdicts(count), call)
     }
 
     /// It asks for what there is to know, with room or without.
-    pub fn ask(&self, rng: &mut SmallRng) -> Job {
+    fn ask(&self, rng: &mut SmallRng) -> Job {
         let (asked, code) = match rng.random_range(0..3) {
             0 => (Asked::Stats, IOCTL_STATS),
             1 => (Asked::Adapters, IOCTL_LIST_ADAPTERS),
             _ => (Asked::Version, IOCTL_QUERY_VERSION),
         };
         let room = *[0, 16, 32, 1000, 16 << 10].get(rng.random_range(0..5_usize)).unwrap_or(&0);
-        self.call(rng, asked, move |handle| handle.ioctl(code, &[], room))
+        self.caller.call(rng, asked, move |handle| handle.ioctl(code, &[], room))
     }
 
     /// It configures its handle, again or with something wrong.
-    pub fn configure(&self, rng: &mut SmallRng, luids: &[u64]) -> Job {
+    fn configure(&self, rng: &mut SmallRng, luids: &[u64]) -> Job {
         let (config, rules) = configuration(rng, luids);
         let mut input = input(&config, luids, &rules);
         if rng.random_bool(0.8) {
@@ -314,11 +359,11 @@ impl Program {
         // The loopback flag may come to be set.
         crate::kernel::kernel().ndis.loopback_is_asked_for();
         let room = if rng.random_bool(0.8) { size_of::<ConfigureReply>() } else { rng.random_range(0..64) };
-        self.call(rng, Asked::Anything, move |handle| handle.ioctl(IOCTL_CONFIGURE, &input, room))
+        self.caller.call(rng, Asked::Anything, move |handle| handle.ioctl(IOCTL_CONFIGURE, &input, room))
     }
 
     /// It calls the driver in a way that makes no sense.
-    pub fn malformed(&self, rng: &mut SmallRng) -> Job {
+    fn malformed(&self, rng: &mut SmallRng) -> Job {
         let bytes: Vec<u8> = (0..rng.random_range(0..200)).map(|_| rng.random()).collect();
         let room = rng.random_range(0..300);
         let codes = [IOCTL_QUERY_VERSION, IOCTL_LIST_ADAPTERS, IOCTL_STATS, IOCTL_VERDICT];
@@ -328,58 +373,11 @@ impl Program {
             at => codes.get(at - 2).copied().unwrap_or(IOCTL_STATS),
         };
         match rng.random_range(0..10) {
-            0 => self.call(rng, Asked::Anything, move |handle| handle.write(&bytes)),
-            1 => self.call(rng, Asked::Anything, move |handle| handle.internal_ioctl(code, &bytes, room)),
-            2 => self.call(rng, Asked::Anything, |handle| handle.read(0)),
-            _ => self.call(rng, Asked::Anything, move |handle| handle.ioctl(code, &bytes, room)),
+            0 => self.caller.call(rng, Asked::Anything, move |handle| handle.write(&bytes)),
+            1 => self.caller.call(rng, Asked::Anything, move |handle| handle.internal_ioctl(code, &bytes, room)),
+            2 => self.caller.call(rng, Asked::Anything, |handle| handle.read(0)),
+            _ => self.caller.call(rng, Asked::Anything, move |handle| handle.ioctl(code, &bytes, room)),
         }
-    }
-
-    /// It cancels one of its calls, or all.
-    pub fn cancel_calls(&self, rng: &mut SmallRng) -> Job {
-        let one = {
-            let calls = lock(&self.calls);
-            calls.get(rng.random_range(0..=calls.len())).map(|(_, pending)| pending.clone())
-        };
-        let handle = self.handle.clone();
-        Box::new(move || match one {
-            Some(pending) => pending.cancel(),
-            None => handle.cancel_all(),
-        })
-    }
-
-    /// It does nothing from now on, or goes on.
-    pub fn suspend_or_resume(&mut self) {
-        self.asleep = !self.asleep;
-    }
-
-    /// Another process gets its handle too.
-    pub fn duplicate(&mut self) {
-        let heir = Arc::new(Process::new("heir", true));
-        let copy = self.handle.duplicate(&heir);
-        self.copies.push((heir, copy));
-    }
-
-    /// It closes its handle; that of another process is left, if there is one. Calls that it had under way are the answer.
-    pub fn close(self) -> (Job, Option<Self>, Vec<Pending>) {
-        let handle = self.handle.clone();
-        self.leave(Box::new(move || {
-            handle.close();
-        }))
-    }
-
-    /// It dies; as above.
-    pub fn kill(self) -> (Job, Option<Self>, Vec<Pending>) {
-        let process = self.process.clone();
-        self.leave(Box::new(move || process.kill()))
-    }
-
-    fn leave(mut self, job: Job) -> (Job, Option<Self>, Vec<Pending>) {
-        let Some((process, handle)) = self.copies.pop() else {
-            let calls = lock(&self.calls).drain(..).map(|(_, pending)| pending).collect();
-            return (job, None, calls);
-        };
-        (job, Some(Self { process, handle, ..self }), Vec::new())
     }
 }
 
@@ -397,9 +395,4 @@ fn replacement(rng: &mut SmallRng, mut bytes: Vec<u8>) -> Vec<u8> {
         }
     }
     bytes
-}
-
-/// Whether a completion says that the call came to its end.
-pub fn is_over(pending: &Pending) -> bool {
-    pending.try_result().is_some_and(|completion| completion.status != NtStatus::PENDING.0)
 }

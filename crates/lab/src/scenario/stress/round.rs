@@ -1,14 +1,15 @@
 //! One round: a kernel, the driver in it, events, and nothing left at the end.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
 use rand::{Rng as _, SeedableRng as _, rngs::SmallRng};
 
-use super::{Stress, event::Event, mix, recovery, world::World};
+use super::{Cast, Stress, mix, programs::Programs, reader::Readers, recovery, stranger::Strangers, world::World};
 use crate::{
     clock::Mode,
     faults::Plan,
+    judge::Verdict,
     kernel::{DriverId, kernel},
     lab::{Lab, LabConfig},
     sched::Disturbance,
@@ -68,7 +69,7 @@ impl Nature {
 ///
 /// # Errors
 /// What is wrong besides broken rules.
-pub fn run(config: &LabConfig, driver: &Path, seed: u64, events: u64, stress: &Stress) -> Result<Ended> {
+pub fn run(config: &LabConfig, seed: u64, events: u64, stress: &Stress) -> Result<(Ended, Verdict)> {
     let mut rng = SmallRng::seed_from_u64(seed);
     let mut nature = Nature::of(&mut rng);
     if stress.plan.is_some() {
@@ -79,9 +80,12 @@ pub fn run(config: &LabConfig, driver: &Path, seed: u64, events: u64, stress: &S
             ..nature
         };
     }
+    // A call that fails may cost a frame.
+    nature.faults &= !stress.cast.is_transparent();
     let lab = Lab::new(LabConfig { mode: Mode::Virtual, seed, ndis_minor: nature.ndis_minor, ..config.clone() });
     let kernel = lab.kernel();
-    kernel.judge.under_way(format!("round {seed}: start"));
+    let name = format!("round {seed} of {events} events");
+    kernel.judge.under_way(format!("{name}: start"));
     if stress.trace {
         kernel.sched.trace();
     }
@@ -90,8 +94,18 @@ pub fn run(config: &LabConfig, driver: &Path, seed: u64, events: u64, stress: &S
     kernel.sched.disturb(nature.disturbance);
 
     let mut ended = Ended::default();
-    let driver = start(&lab, driver, &nature, stress.plan.as_ref(), &mut rng)?;
-    let mut world = World::new(&lab, processors, nature.faults);
+    let drivers = start(&lab, &stress.drivers, &nature, stress.plan.as_ref(), &mut rng)?;
+    let programs: Box<dyn Programs> = match stress.cast {
+        Cast::Readers => Box::<Readers>::default(),
+        Cast::Strangers { .. } => {
+            // Any filter may keep what NDIS loops back (V49 is this project's rule).
+            kernel.ndis.loopback_is_asked_for();
+            let files = stress.drivers.iter().map(PathBuf::as_path);
+            let started: Vec<_> = drivers.iter().copied().zip(files).collect();
+            Box::new(Strangers::of(&started)?)
+        }
+    };
+    let mut world = World::new(&lab, processors, stress.cast, programs, nature.faults);
     for _ in 0..nature.adapters {
         world.plug(&mut rng);
     }
@@ -101,9 +115,8 @@ pub fn run(config: &LabConfig, driver: &Path, seed: u64, events: u64, stress: &S
     }
     for number in (0..events).filter(|number| !stress.without.iter().any(|range| range.contains(number))) {
         kernel.reseed(mix(seed, number));
-        let mut rng = SmallRng::seed_from_u64(mix(!seed, number));
-        let event = Event::draw(&mut rng);
-        kernel.judge.under_way(format!("round {seed}: event {number}: {event:?}"));
+        let (event, mut rng) = super::event(stress.cast, seed, number);
+        kernel.judge.under_way(format!("{name}: event {number}: {event:?}"));
         if stress.trace {
             eprintln!("event {number}: {event:?}");
         }
@@ -111,23 +124,30 @@ pub fn run(config: &LabConfig, driver: &Path, seed: u64, events: u64, stress: &S
         ended.events += 1;
     }
     if low.is_some() {
-        kernel.judge.under_way(format!("round {seed}: memory is there again"));
-        world.come_to_rest(&mut rng);
+        kernel.judge.under_way(format!("{name}: memory is there again"));
+        world.come_to_rest(&mut rng)?;
         kernel.faults.end();
         world.end_programs(&mut rng);
         recovery::check(&lab).context("after calls failed and fail no more")?;
     }
-    kernel.judge.under_way(format!("round {seed}: end"));
+    kernel.judge.under_way(format!("{name}: end"));
     ended.frames = world.frames();
-    ended.leaks += take_down(&lab, driver, world, &mut rng)?;
+    take_down(&lab, &drivers, world, &mut rng)?;
     ended.digest = kernel.sched.digest();
-    ended.leaks += kernel.memory.pool.live(driver).len() as u64;
-    ended.violations = lab.finish().violations.len() as u64;
-    Ok(ended)
+    ended.leaks = drivers.iter().map(|driver| kernel.memory.pool.live(*driver).len() as u64).sum();
+    let verdict = lab.finish();
+    ended.violations = verdict.violations.len() as u64;
+    Ok((ended, verdict))
 }
 
-/// Loads and starts the driver. Where a call fails that keeps it from starting, it is loaded once more.
-fn start(lab: &Lab, path: &Path, nature: &Nature, plan: Option<&Plan>, rng: &mut SmallRng) -> Result<DriverId> {
+/// Loads and starts the drivers. Where a call fails that keeps one from starting, it is loaded once more.
+fn start(
+    lab: &Lab,
+    paths: &[PathBuf],
+    nature: &Nature,
+    plan: Option<&Plan>,
+    rng: &mut SmallRng,
+) -> Result<Vec<DriverId>> {
     let faults = &kernel().faults;
     match plan {
         // Memory is low only later.
@@ -136,11 +156,16 @@ fn start(lab: &Lab, path: &Path, nature: &Nature, plan: Option<&Plan>, rng: &mut
         None if nature.faults && rng.random_bool(0.2) => faults.plan(Plan::Nth(rng.random_range(1..30))),
         None => {}
     }
+    paths.iter().map(|path| start_one(lab, path, plan)).collect()
+}
+
+fn start_one(lab: &Lab, path: &Path, plan: Option<&Plan>) -> Result<DriverId> {
+    let faults = &kernel().faults;
     let driver = lab.load(path)?;
     if lab.start(driver) >= 0 {
         return Ok(driver);
     }
-    ensure!(!faults.failed().is_empty(), "DriverEntry fails");
+    ensure!(!faults.failed().is_empty(), "DriverEntry of {} fails", path.display());
     let left = kernel().memory.pool.live(driver);
     ensure!(left.is_empty(), "left by a DriverEntry that failed: {left:?}");
     faults.plan(Plan::None);
@@ -152,9 +177,9 @@ fn start(lab: &Lab, path: &Path, nature: &Nature, plan: Option<&Plan>, rng: &mut
     Ok(driver)
 }
 
-/// The end: programs close or die, adapters go or stay, the driver is unloaded. What was left.
-fn take_down(lab: &Lab, driver: DriverId, mut world: World<'_>, rng: &mut SmallRng) -> Result<u64> {
-    world.come_to_rest(rng);
+/// The end: programs close or die, adapters go or stay, the drivers are unloaded, the highest first. Nothing is left.
+fn take_down(lab: &Lab, drivers: &[DriverId], mut world: World<'_>, rng: &mut SmallRng) -> Result<()> {
+    world.come_to_rest(rng)?;
     // What failed is not forgotten where a plan was given: what is left was not freed for its sake.
     kernel().faults.end();
     let programs_first = rng.random_bool(0.7);
@@ -164,15 +189,17 @@ fn take_down(lab: &Lab, driver: DriverId, mut world: World<'_>, rng: &mut SmallR
     if rng.random_bool(0.5) {
         world.unplug_all();
     }
-    lab.unload(driver);
+    for driver in drivers.iter().rev() {
+        lab.unload(*driver);
+    }
     if !programs_first {
         world.end_programs(rng);
     }
     // While a handle was open, or a call of a program that is gone was not at its end, it was put off.
-    if kernel().io.is_unload_pending(driver) {
-        kernel().io.await_unload(driver);
+    for driver in drivers.iter().filter(|driver| kernel().io.is_unload_pending(**driver)) {
+        kernel().io.await_unload(*driver);
     }
     let left = world.left();
     ensure!(left.is_empty(), "left at the end: {}", left.join("; "));
-    Ok(left.len() as u64)
+    Ok(())
 }

@@ -13,9 +13,10 @@ use nblease_ndis::sys::{
 };
 use rand::{Rng as _, rngs::SmallRng};
 
+use super::books::Books;
 use crate::{
-    ndis::{Adapter, Frame, Oob, RecvNbl, SendNbl},
-    scenario::traffic::{self, LARGE_SEND},
+    ndis::{Adapter, Frame, Oob, RecvNbl, SendNbl, Way},
+    scenario::traffic::{self, LARGE_SEND, on_the_wire},
 };
 
 /// CancelIds of sends: few, so that cancels find some.
@@ -137,17 +138,80 @@ pub fn receives(rng: &mut SmallRng, kind: Kind) -> (Vec<RecvNbl>, u32) {
     ((0..count).map(|_| a_receive(rng, kind)).collect(), flags)
 }
 
-/// Sends, now.
-pub fn send(adapter: &Arc<Adapter>, (sends, flags): &(Vec<SendNbl>, u32), frames: &Frames) {
-    if adapter.send(sends, *flags) {
-        frames.fetch_add(sends.iter().map(|send| send.frames.len() as u64).sum(), Ordering::Relaxed);
+/// Sends that ask the card for checksums, some of them wrongly.
+pub fn ask_for_checksums(rng: &mut SmallRng, sends: &mut [SendNbl]) {
+    for send in sends {
+        if rng.random_bool(0.3) && send.oob.get(TcpLargeSendNetBufferListInfo) == 0 {
+            // IsIPv4 or IsIPv6; TcpChecksum, UdpChecksum, IpHeaderChecksum; TcpHeaderOffset.
+            let (version, what) = (rng.random_range(1..=2), rng.random_range(1..8));
+            send.oob.set(TcpIpChecksumNetBufferListInfo, version | what << 2 | 34 << 16);
+        }
     }
 }
 
-/// Receives, now.
-pub fn receive(adapter: &Arc<Adapter>, (receives, flags): &(Vec<RecvNbl>, u32), frames: &Frames) {
-    if adapter.receive(receives, *flags) {
-        frames.fetch_add(receives.len() as u64, Ordering::Relaxed);
+/// Puts frames into an adapter's stack, and counts them.
+#[derive(Clone)]
+pub struct Feed {
+    /// The adapter.
+    pub adapter: Arc<Adapter>,
+    frames: Frames,
+    books: Option<Arc<Books>>,
+}
+
+impl Feed {
+    /// Counts with the round's frames, and enters them in the books where there are any.
+    pub fn new(adapter: Arc<Adapter>, frames: &Frames, books: Option<Arc<Books>>) -> Self {
+        Self { adapter, frames: frames.clone(), books }
+    }
+
+    /// Sends, now.
+    pub fn send(&self, (sends, flags): &(Vec<SendNbl>, u32), port: u32) {
+        let sent = || sends.iter().flat_map(|send| send.frames.iter().map(|frame| (&frame.bytes, &send.oob)));
+        self.put(Way::Down, sent, || self.adapter.send_from(sends, port, *flags));
+    }
+
+    /// Sends, now, whether the stack runs or not.
+    pub fn send_anyway(&self, (sends, flags): &(Vec<SendNbl>, u32), port: u32) {
+        if let Some(books) = &self.books {
+            for (frame, oob) in sends.iter().flat_map(|send| send.frames.iter().map(|frame| (frame, &send.oob))) {
+                books.enter(Way::Down, on_the_wire(&frame.bytes, oob), true);
+            }
+        }
+        self.adapter.send_anyway(sends, port, *flags);
+    }
+
+    /// Receives, now.
+    pub fn receive(&self, (receives, flags): &(Vec<RecvNbl>, u32)) {
+        let frames = || receives.iter().map(|receive| (&receive.frame.bytes, &receive.oob));
+        self.put(Way::Up, frames, || self.adapter.receive(receives, *flags));
+    }
+
+    /// Cancels the sends of this CancelId.
+    pub fn cancel(&self, id: usize) {
+        if let Some(books) = &self.books {
+            books.cancelled();
+        }
+        self.adapter.cancel_sends(id);
+    }
+
+    fn put<'a, I: Iterator<Item = (&'a Vec<u8>, &'a Oob)>>(
+        &self,
+        way: Way,
+        frames: impl Fn() -> I,
+        put: impl FnOnce() -> bool,
+    ) {
+        if let Some(books) = &self.books {
+            for (bytes, oob) in frames() {
+                books.enter(way, on_the_wire(bytes, oob), false);
+            }
+        }
+        if put() {
+            self.frames.fetch_add(frames().count() as u64, Ordering::Relaxed);
+        } else if let Some(books) = &self.books {
+            for (bytes, oob) in frames() {
+                books.take_back(way, &on_the_wire(bytes, oob));
+            }
+        }
     }
 }
 

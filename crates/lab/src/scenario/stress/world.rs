@@ -5,63 +5,65 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
-use anyhow::Result;
-use nblease_abi::ioctl::DEVICE_NAME_WIN32;
+use anyhow::{Context as _, Result};
 use rand::{Rng as _, rngs::SmallRng};
 
 use super::{
+    Cast,
+    books::Books,
     control::{self, Job, Plugged, Stage},
     event::Event,
-    reader::{self, Opened, Program},
+    programs::Programs,
     traffic::{self, CANCEL_IDS, Frames, Kind},
 };
 use crate::{
     faults::Plan,
-    io::Pending,
     kernel::kernel,
     lab::Lab,
     ndis::{Adapter, AdapterConfig, Loopback, MiniportPace, ProtocolPace},
     sched::Processor,
-    sync::lock,
 };
 
 /// Adapters at a time.
 const ADAPTERS: usize = 3;
-/// Programs at a time.
-const PROGRAMS: usize = 8;
 /// Steps of other processors that are waited for after an event, at most.
 const STEPS: usize = 8;
 /// Adapters that there may be in all, by their names.
 const NAMES: u64 = 5;
 /// How long packets may be out when nothing holds them any more.
 const LAST_NS: u64 = 12_000_000_000;
+/// Longer than a filter may hold a packet (V12, V13).
+const QUIET_NS: u64 = 1_100_000_000;
 
 /// See the module.
 pub struct World<'lab> {
     lab: &'lab Lab,
     processors: Vec<Processor>,
+    cast: Cast,
     adapters: Vec<Plugged>,
-    programs: Vec<Program>,
-    opened: Opened,
+    programs: Box<dyn Programs>,
     /// Adapters that are gone.
     gone: Vec<Arc<Adapter>>,
-    /// Calls of programs that are gone.
-    last_calls: Vec<Pending>,
     faults: bool,
     frames: Frames,
 }
 
 impl<'lab> World<'lab> {
     /// Nothing yet. With `faults` calls of the driver's fail now and then.
-    pub fn new(lab: &'lab Lab, processors: Vec<Processor>, faults: bool) -> Self {
+    pub fn new(
+        lab: &'lab Lab,
+        processors: Vec<Processor>,
+        cast: Cast,
+        programs: Box<dyn Programs>,
+        faults: bool,
+    ) -> Self {
         Self {
             lab,
             processors,
+            cast,
             adapters: vec![],
-            programs: vec![],
-            opened: Opened::default(),
+            programs,
             gone: vec![],
-            last_calls: vec![],
             faults,
             frames: Arc::new(AtomicU64::new(0)),
         }
@@ -80,7 +82,7 @@ impl<'lab> World<'lab> {
             .get(rng.random_range(0..3_usize))
             .unwrap_or(&Loopback::Off);
         let adapter = self.lab.adapter(AdapterConfig { luid, loopback, ..AdapterConfig::default() });
-        self.adapters.push(Plugged::new(adapter, &self.frames));
+        self.adapters.push(Plugged::new(adapter, &self.frames, self.cast));
     }
 
     /// Another processor does it, or this one where there is no other.
@@ -108,18 +110,12 @@ impl<'lab> World<'lab> {
         self.adapters.get_mut(at)
     }
 
-    fn any_program(&mut self, rng: &mut SmallRng, wanted: impl Fn(&Program) -> bool) -> Option<&mut Program> {
-        let fitting: Vec<_> = self.programs.iter_mut().filter(|program| wanted(program)).collect();
-        let at = rng.random_range(0..fitting.len().max(1));
-        fitting.into_iter().nth(at)
-    }
-
     /// Something happens.
     ///
     /// # Errors
     /// What is wrong besides broken rules.
     pub fn play(&mut self, event: Event, rng: &mut SmallRng) -> Result<()> {
-        self.programs.append(&mut lock(&self.opened));
+        self.programs.welcome();
         if let Some(job) = self.job(event, rng)? {
             self.run(job);
         }
@@ -131,7 +127,12 @@ impl<'lab> World<'lab> {
         } else if rng.random_bool(0.5) {
             sched.step();
         }
-        Ok(())
+        self.books().try_for_each(|(books, _)| books.look())
+    }
+
+    /// The books of the adapters that there are, and the adapters.
+    fn books(&self) -> impl Iterator<Item = (&Books, &Plugged)> {
+        self.adapters.iter().filter_map(|plugged| Some((&**plugged.books.as_ref()?, plugged)))
     }
 
     /// What a processor has to do for an event; what the scenario does itself is done then.
@@ -141,16 +142,19 @@ impl<'lab> World<'lab> {
                 self.packets(event, rng)
             }
             Event::SendAnyway | Event::Cancel | Event::Complete => self.sends(event, rng),
-            Event::Oid => self.any_adapter(rng).map(|plugged| plugged.adapter.clone()).map(|a| control::oid(&a, rng)),
+            Event::Oid => self.any_adapter(rng).map(|plugged| control::oid(&plugged.adapter, self.cast, rng)),
+            Event::CancelOid => {
+                self.any_adapter(rng).map(|plugged| control::cancelled_oid(&plugged.adapter, self.cast, rng))
+            }
             Event::Status | Event::Offloads | Event::NetPnp | Event::DevicePnp | Event::Pace => {
                 self.indication(event, rng)
             }
             Event::Link => self.any_adapter_mut(rng).map(Plugged::change_link),
             Event::PauseOrRestart | Event::SleepOrWake => self.stop_or_go(event, rng),
+            Event::Restart => self.any_adapter(rng).and_then(Plugged::restart),
             Event::PlugOrUnplug => self.plug_or_unplug(rng),
-            Event::Open => self.open(rng),
             Event::Moment | Event::While | Event::Long | Event::Settle => {
-                Self::pass_time(event, rng);
+                self.pass_time(event, rng)?;
                 None
             }
             Event::Fault => {
@@ -160,23 +164,31 @@ impl<'lab> World<'lab> {
                 }
                 None
             }
-            _ => self.program(event, rng)?,
+            _ => {
+                let luids: Vec<_> = self.adapters.iter().map(|plugged| plugged.adapter.luid).collect();
+                self.programs.job(event, &luids, rng)?
+            }
         };
         Ok(job)
     }
 
     fn packets(&self, event: Event, rng: &mut SmallRng) -> Option<Job> {
-        let (adapter, frames) = (self.any_adapter(rng)?.adapter.clone(), self.frames.clone());
+        let feed = self.any_adapter(rng)?.feed.clone();
         let kind = match event {
             Event::Send => {
-                let sends = traffic::sends(rng);
-                return Some(Box::new(move || traffic::send(&adapter, &sends, &frames)));
+                let mut list = traffic::sends(rng);
+                let mut port = 0;
+                if self.cast != Cast::Readers {
+                    traffic::ask_for_checksums(rng, &mut list.0);
+                    port = u32::from(rng.random_bool(0.1));
+                }
+                return Some(Box::new(move || feed.send(&list, port)));
             }
             Event::ReceiveManyLent => {
                 let lists = traffic::many_lent(rng);
                 return Some(Box::new(move || {
                     for list in &lists {
-                        traffic::receive(&adapter, list, &frames);
+                        feed.receive(list);
                     }
                 }));
             }
@@ -185,21 +197,22 @@ impl<'lab> World<'lab> {
             _ => Kind::Owned,
         };
         let receives = traffic::receives(rng, kind);
-        Some(Box::new(move || traffic::receive(&adapter, &receives, &frames)))
+        Some(Box::new(move || feed.receive(&receives)))
     }
 
     fn sends(&self, event: Event, rng: &mut SmallRng) -> Option<Job> {
-        let adapter = self.any_adapter(rng)?.adapter.clone();
+        let feed = self.any_adapter(rng)?.feed.clone();
         Some(match event {
             Event::Cancel => {
                 let id = rng.random_range(1..=CANCEL_IDS);
-                Box::new(move || adapter.cancel_sends(id))
+                Box::new(move || feed.cancel(id))
             }
-            Event::Complete => Box::new(move || adapter.complete_sends()),
+            Event::Complete => Box::new(move || feed.adapter.complete_sends()),
+            _ if self.cast.is_polite() => return None,
             _ => {
-                let (sends, flags) = traffic::sends(rng);
+                let list = traffic::sends(rng);
                 let port = rng.random_range(0..3);
-                Box::new(move || adapter.send_anyway(&sends, port, flags))
+                Box::new(move || feed.send_anyway(&list, port))
             }
         })
     }
@@ -255,82 +268,35 @@ impl<'lab> World<'lab> {
         Some(plugged.unplug())
     }
 
-    fn luids(&self, rng: &mut SmallRng) -> Vec<u64> {
-        let mut luids: Vec<_> =
-            self.adapters.iter().map(|plugged| plugged.adapter.luid).filter(|_| rng.random_bool(0.8)).collect();
-        luids.dedup();
-        luids
-    }
-
-    fn open(&mut self, rng: &mut SmallRng) -> Option<Job> {
-        if self.programs.len() >= PROGRAMS {
-            return None;
-        }
-        let luids = self.luids(rng);
-        Some(reader::open(rng, DEVICE_NAME_WIN32, &luids, &self.opened))
-    }
-
-    fn pass_time(event: Event, rng: &mut SmallRng) {
+    fn pass_time(&self, event: Event, rng: &mut SmallRng) -> Result<()> {
         let sched = &kernel().sched;
         match event {
             Event::Moment => sched.advance(rng.random_range(0..2_000_000)),
             Event::While => sched.advance(rng.random_range(0..120_000_000)),
             Event::Long => sched.advance(rng.random_range(0..11_000_000_000)),
+            _ if self.cast.is_transparent() => return self.close_books(),
             _ => sched.pump(),
         }
+        Ok(())
     }
 
-    fn program(&mut self, event: Event, rng: &mut SmallRng) -> Result<Option<Job>> {
-        let foreign: Vec<u64> = self.programs.iter().flat_map(|program| program.answered.iter().copied()).collect();
-        let luids = self.luids(rng);
-        let awake = |program: &Program| program.is_awake() || event == Event::SuspendOrResume;
-        let gates = matches!(event, Event::Answer | Event::AnswerBadly) && rng.random_bool(0.95);
-        let wanted = |program: &Program| awake(program) && (!gates || program.is_gate());
-        if matches!(event, Event::Close | Event::Kill) {
-            return Ok(self.end_one(event, rng));
+    /// All that is on its way comes to its end, as the books have to say too.
+    fn close_books(&self) -> Result<()> {
+        if !self.cast.is_transparent() {
+            return Ok(());
         }
-        let Some(program) = self.any_program(rng, wanted) else { return Ok(None) };
-        Ok(match event {
-            Event::Read => program.read(rng),
-            Event::Take => {
-                program.take()?;
-                None
-            }
-            Event::Answer => {
-                program.take()?;
-                program.answer(rng)
-            }
-            Event::AnswerBadly => Some(program.answer_badly(rng, &foreign)),
-            Event::Ask => Some(program.ask(rng)),
-            Event::Configure => Some(program.configure(rng, &luids)),
-            Event::Malformed => Some(program.malformed(rng)),
-            Event::CancelCalls => Some(program.cancel_calls(rng)),
-            Event::SuspendOrResume => {
-                program.suspend_or_resume();
-                None
-            }
-            Event::Duplicate => {
-                program.duplicate();
-                None
-            }
-            _ => None,
+        self.await_processors();
+        kernel().sched.advance(QUIET_NS);
+        self.books().try_for_each(|(books, plugged)| {
+            books.close().with_context(|| format!("adapter {}", plugged.adapter.if_index))
         })
     }
 
-    fn end_one(&mut self, event: Event, rng: &mut SmallRng) -> Option<Job> {
-        if self.programs.is_empty() {
-            return None;
-        }
-        let program = self.programs.swap_remove(rng.random_range(0..self.programs.len()));
-        let (job, left, calls) = if event == Event::Close { program.close() } else { program.kill() };
-        self.programs.extend(left);
-        self.last_calls.extend(calls);
-        self.last_calls.retain(|pending| !reader::is_over(pending));
-        Some(job)
-    }
-
     /// All stacks run, and all processors have nothing more to do.
-    pub fn come_to_rest(&mut self, rng: &mut SmallRng) {
+    ///
+    /// # Errors
+    /// Frames that did not come through.
+    pub fn come_to_rest(&mut self, rng: &mut SmallRng) -> Result<()> {
         self.await_processors();
         for plugged in &mut self.adapters {
             if let Some(job) = plugged.run_again(rng) {
@@ -340,7 +306,8 @@ impl<'lab> World<'lab> {
             plugged.adapter.complete_sends();
         }
         kernel().sched.pump();
-        self.programs.append(&mut lock(&self.opened));
+        self.programs.welcome();
+        self.close_books()
     }
 
     fn is_at_rest(&self) -> bool {
@@ -353,11 +320,10 @@ impl<'lab> World<'lab> {
 
     /// All programs close their handles or die.
     pub fn end_programs(&mut self, rng: &mut SmallRng) {
-        while !self.programs.is_empty() {
+        loop {
             let event = if rng.random() { Event::Close } else { Event::Kill };
-            if let Some(job) = self.end_one(event, rng) {
-                self.run(job);
-            }
+            let Some(job) = self.programs.end_one(event, rng) else { break };
+            self.run(job);
         }
         self.await_processors();
     }
@@ -381,7 +347,7 @@ impl<'lab> World<'lab> {
             let (sends, receives) = adapter.outstanding();
             left.push(format!("{sends} sends and {receives} receives of an adapter"));
         }
-        let calls = self.last_calls.iter().filter(|pending| !reader::is_over(pending)).count();
+        let calls = self.programs.left();
         if calls > 0 {
             left.push(format!("{calls} calls of programs that are gone"));
         }

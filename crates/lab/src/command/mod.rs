@@ -1,0 +1,4 @@
+//! Commands of the program that need more than some lines.
+
+pub mod run;
+pub mod stress;
