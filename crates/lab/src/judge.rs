@@ -117,12 +117,16 @@ pub struct Verdict {
     pub evaluated: Vec<(String, u64)>,
     /// What broke.
     pub violations: Vec<Violation>,
+    /// What is no violation, but worth a look: the first of each rule that is only noted.
+    pub notes: Vec<Violation>,
 }
 
 /// Counts evaluations and keeps violations.
 pub struct Judge {
     evaluated: [AtomicU64; RULES + 1],
     violations: Mutex<Vec<Violation>>,
+    notes: Mutex<Vec<Violation>>,
+    only_noted: AtomicU64,
     stop: AtomicBool,
     abort: AtomicBool,
     report: Mutex<Option<PathBuf>>,
@@ -141,6 +145,7 @@ impl Verdict {
             }
         }
         self.violations.extend(other.violations);
+        self.notes.extend(other.notes);
     }
 }
 
@@ -185,6 +190,8 @@ impl Judge {
         Self {
             evaluated: [const { AtomicU64::new(0) }; RULES + 1],
             violations: Mutex::new(Vec::new()),
+            notes: Mutex::new(Vec::new()),
+            only_noted: AtomicU64::new(0),
             stop: AtomicBool::new(true),
             abort: AtomicBool::new(false),
             report: Mutex::new(None),
@@ -202,6 +209,11 @@ impl Judge {
     /// The process ends by an abort instead of [`EXIT_VIOLATION`], so that a fuzzer keeps what led there.
     pub fn abort_at_end(&self, abort: bool) {
         self.abort.store(abort, Ordering::Relaxed);
+    }
+
+    /// A rule that is not for every driver: who does otherwise gets a note, and the run goes on.
+    pub fn only_note(&self, rule: Rule) {
+        self.only_noted.fetch_or(1 << rule.0, Ordering::Relaxed);
     }
 
     /// Where the JSON report goes when the process ends by a violation.
@@ -242,6 +254,9 @@ impl Judge {
     /// As [`Self::broken`], with the history of the object concerned.
     pub fn broken_with(&self, rule: Rule, what: impl Into<String>, history: Vec<String>) {
         self.evaluated(rule);
+        if self.only_noted.load(Ordering::Relaxed) & 1 << rule.0 != 0 {
+            return self.note(rule, what.into(), history);
+        }
         self.keep(Some(rule), what.into(), history);
         if self.stop.load(Ordering::Relaxed) {
             self.end();
@@ -251,31 +266,24 @@ impl Judge {
     /// Keeps a violation. Where a call was made to fail by plan, what follows is that the driver did not survive it: it
     /// did nothing of the kind in the run without the plan, which comes first.
     fn keep(&self, mut rule: Option<Rule>, mut what: String, history: Vec<String>) {
-        let name = |rule: Option<Rule>| rule.map_or_else(|| BUG_CHECK.to_owned(), |rule| rule.to_string());
         let failed = kernel().faults.failed();
         if let Some(last) = failed.last() {
             self.evaluated(rule::V29);
-            let broke = if rule == Some(rule::V29) { String::new() } else { format!("{}: ", name(rule)) };
+            let broke = if rule == Some(rule::V29) { String::new() } else { format!("{}: ", name_of(rule)) };
             what = match kernel().faults.failures() {
                 1 => format!("did not survive the failure of {last}: {broke}{what}"),
                 count => format!("did not survive {count} failed calls, lastly {last}: {broke}{what}"),
             };
             rule = Some(rule::V29);
         }
-        let mut objects = known::named_in(&what);
-        objects.retain(|object| object.history != history);
-        let demand = rule.map(Rule::demand).unwrap_or_default().to_owned();
-        let (stack, calls) = (call_stack::lines(), thread::last_calls());
-        lock(&self.violations).push(Violation {
-            rule: name(rule),
-            demand,
-            what,
-            history,
-            objects,
-            stack,
-            calls,
-            failed,
-        });
+        lock(&self.violations).push(violation(rule, what, history, failed));
+    }
+
+    fn note(&self, rule: Rule, what: String, history: Vec<String>) {
+        let (mut notes, note) = (lock(&self.notes), violation(Some(rule), what, history, Vec::new()));
+        if notes.iter().all(|other| other.rule != note.rule) {
+            notes.push(note);
+        }
     }
 
     /// What a real machine would end with, where no rule of the contract says it better.
@@ -304,7 +312,7 @@ impl Judge {
             format!("{command} --seed {}{failing}", self.seed)
         });
         let under_way = lock(&self.under_way).clone();
-        Verdict { seed: self.seed, replay, under_way, evaluated, violations: lock(&self.violations).clone() }
+        Verdict { seed: self.seed, replay, under_way, evaluated, violations: lock(&self.violations).clone(), notes: lock(&self.notes).clone() }
     }
 
     /// Prints the report and ends the process.
@@ -320,4 +328,17 @@ impl Judge {
         // SAFETY: ends the process without running destructors: the driver's threads are in an unknown state.
         unsafe { libc::_exit(EXIT_VIOLATION) }
     }
+}
+
+fn name_of(rule: Option<Rule>) -> String {
+    rule.map_or_else(|| BUG_CHECK.to_owned(), |rule| rule.to_string())
+}
+
+/// What was seen now, on this thread.
+fn violation(rule: Option<Rule>, what: String, history: Vec<String>, failed: Vec<String>) -> Violation {
+    let mut objects = known::named_in(&what);
+    objects.retain(|object| object.history != history);
+    let demand = rule.map(Rule::demand).unwrap_or_default().to_owned();
+    let (stack, calls) = (call_stack::lines(), thread::last_calls());
+    Violation { rule: name_of(rule), demand, what, history, objects, stack, calls, failed }
 }

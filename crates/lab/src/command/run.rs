@@ -114,6 +114,9 @@ fn say(report: &Report) {
     for driver in report.drivers.iter().filter(|driver| !driver.lacking.is_empty()) {
         println!("{} imports and did not call: {}", driver.name, driver.lacking.join(", "));
     }
+    for note in report.verdicts.iter().flat_map(|verdict| &verdict.notes) {
+        println!("note: {}: {}", note.rule, note.what);
+    }
     let (frames, rules) = (report.frames, report.rules_evaluated());
     let stress = report
         .stress

@@ -278,6 +278,7 @@ fn pause_module(module: &Arc<Module>) {
     });
     module.pause.end();
     module.set_state(ModuleState::Paused);
+    lock(&module.refusals).judge(module.adapter.config.mtu);
 }
 
 /// Where the adapter is told to: a send comes to a module that is Pausing or Restarting, and knows it (V25).

@@ -18,9 +18,6 @@ use super::{
 };
 use crate::{judge::rule, kernel::kernel, sync::lock};
 
-/// Bytes of an Ethernet header with a VLAN tag.
-const ETHERNET_HEADER: u32 = 18;
-
 /// What a filter does with NBLs that it hands off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Hand {
@@ -121,7 +118,11 @@ impl Handed<'_> {
         packet.check(rule::V18, source.addr() == self.source, || {
             format!("{function}: SourceHandle was {:#x} and is {source:p}", self.source)
         });
-        packet.compare(false);
+        if matches!(hand, Hand::Complete | Hand::Return) {
+            packet.compare(false);
+        } else {
+            packet.passed_on_by(module.handle);
+        }
         if *hand == Hand::Complete {
             self.judge_completion();
         } else if *hand == Hand::Send {
@@ -135,9 +136,24 @@ impl Handed<'_> {
             if !lent {
                 self.judge_order(order);
             }
-            if self.is_above_mtu() {
-                kernel().judge.evaluated(rule::V26);
-            }
+            lock(&module.refusals).passed_on(self.is_send(), packet);
+        } else if *hand == Hand::Return && *phase == Phase::Indicated && self.running {
+            self.note_refusal("returned");
+        }
+    }
+
+    fn is_send(&self) -> bool {
+        matches!(self.phase, Phase::Sent | Phase::Completed)
+    }
+
+    /// The module ends it: perhaps for its length (V26). Where something over its data was handed on instead, it does not.
+    fn note_refusal(&self, how: &str) {
+        let state = self.packet.locked();
+        let refused = !state.lending.was_lent && self.module.state() == ModuleState::Running;
+        drop(state);
+        if refused {
+            let what = format!("{} {how} it", self.module.name());
+            lock(&self.module.refusals).refused(self.is_send(), self.packet, &what);
         }
     }
 
@@ -170,31 +186,19 @@ impl Handed<'_> {
                 )
             });
         }
-        if status == NDIS_STATUS_SEND_ABORTED {
-            let cancelled = lock(&module.cancels).contains_key(&packet.oob().cancel_id());
-            packet.check(rule::V20, cancelled, || {
-                format!("{function} by {} as aborted, and nobody cancelled it", module.name())
+        if status == NDIS_STATUS_SEND_ABORTED
+            && let Some(id) = module.being_cancelled()
+        {
+            packet.check(rule::V20, packet.oob().cancel_id() == id, || {
+                format!("{function} by {} as aborted, though another CancelId is cancelled", module.name())
             });
         }
-        if self.is_above_mtu() {
-            let usual =
-                [NDIS_STATUS_SUCCESS, NDIS_STATUS_PAUSED, NDIS_STATUS_SEND_ABORTED, NDIS_STATUS_LOW_POWER_STATE]
-                    .contains(&status);
-            // Where something over its data was sent instead, the status is what became of that.
-            let usual = usual || packet.locked().lending.was_lent;
-            // For want of memory any frame may be refused.
-            let usual = usual || kernel().faults.failures() > 0;
-            packet.check(rule::V26, usual, || {
-                format!("{} refused a frame above the MTU with {status:#x}", module.name())
-            });
+        let usual =
+            [NDIS_STATUS_SUCCESS, NDIS_STATUS_PAUSED, NDIS_STATUS_SEND_ABORTED, NDIS_STATUS_LOW_POWER_STATE];
+        // For want of memory any frame may be refused.
+        if self.running && kernel().faults.failures() == 0 && !usual.contains(&status) {
+            self.note_refusal(&format!("ended (Status {status:#x})"));
         }
-    }
-
-    /// Whether one of its frames is longer than the MTU: offloads make such frames, and filters handle them.
-    fn is_above_mtu(&self) -> bool {
-        let mtu = self.module.adapter.config.mtu + ETHERNET_HEADER;
-        let nbs = raw::nbs(self.packet.nbl).unwrap_or_default();
-        nbs.into_iter().filter_map(raw::Nb::at).any(|nb| nb.data_length() > mtu)
     }
 
     /// A receive has exactly one NB (V22); every NB holds what it says (V21).

@@ -95,6 +95,7 @@ impl Ledger {
             descriptor,
             payload,
             snapshot,
+            passed: Mutex::default(),
             source: 0,
             large_send: 0,
             mdls: Vec::new(),
@@ -267,6 +268,9 @@ impl Ledger {
             if back && own {
                 packet.give_back();
             }
+            if back {
+                packet.back_at(module.handle);
+            }
         }
         let head = Self::link(packets);
         for packet in packets {
@@ -285,8 +289,10 @@ impl Ledger {
             let mut state = packet.locked();
             let kept = state.owner == Owner::Module(module.handle) && state.order.delivery == *delivery;
             if state.phase == Phase::Indicated && !packet.is_drivers() && is_loopback(packet) {
+                // What a packet of its own describes that is on its way is passed on.
+                let passed_on = !kept || state.lending.out > 0;
                 drop(state);
-                packet.check(rule::V49, !kept || loopback_asked_for, || {
+                packet.check(rule::V49, passed_on || loopback_asked_for, || {
                     format!("{} keeps a receive that NDIS looped back, and nobody asked for such", module.name())
                 });
                 state = packet.locked();
@@ -396,6 +402,19 @@ impl Ledger {
         Some(Taken { packet, lent, phase })
     }
 
+    /// What modules hold for longer than the budget, and have not handed on yet (V12, V13).
+    pub fn judge_overdue(&self) {
+        let now_ns = kernel().clock.unbiased_ns();
+        for packet in self.held(|_| true) {
+            let state = packet.locked();
+            let held_ns = state.lending.held_before_ns + now_ns.saturating_sub(state.since_ns);
+            let receive = matches!(state.phase, Phase::Indicated | Phase::Returned);
+            drop(state);
+            let rule = if receive { rule::V13 } else { rule::V12 };
+            packet.check(rule, held_ns <= BUDGET_NS, || format!("held for {} ms, and still", held_ns / 1_000_000));
+        }
+    }
+
     fn note_hold(&self, handed: &Handed<'_>, held_ns: u64) {
         let receive = matches!(handed.phase, Phase::Indicated | Phase::Returned);
         self.holds.note(handed.module.driver.id, receive, held_ns);
@@ -446,6 +465,7 @@ impl Ledger {
             }
             drop(state);
             packet.note(Event::of_lab("back (RESOURCES) with").who(module.shared_name()));
+            packet.back_at(module.handle);
             packet.give_back();
             packet.open();
         }

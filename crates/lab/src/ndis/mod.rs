@@ -10,7 +10,7 @@
 //! | `adapter`, `control`, `attach`, `lent` | the stack; pause, restart, attach, detach; what callbacks are lent |
 //! | `ledger`, `packet`, `handed`, `snapshot` | who owns which NBL, and what it has to look like |
 //! | `send`, `receive` | the data path through the stack |
-//! | `sharing`, `holds` | packets over the data of others; how long others' were held |
+//! | `sharing`, `holds`, `refusals` | packets over the data of others; how long others' were held; for length refused |
 //! | `protocol`, `miniport` | the two ends of the stack |
 //! | `delivery`, `offload`, `headers`, `checksum` | what TCP/IP makes of a receive, and a card of a send |
 //! | `loopback` | sends that NDIS indicates as receives |
@@ -69,6 +69,7 @@ mod protocol;
 pub(crate) mod raw;
 mod read_write_lock;
 mod receive;
+mod refusals;
 mod rwlock;
 mod send;
 mod services;
@@ -220,6 +221,11 @@ impl Ndis {
     /// How long one driver held the packets of others.
     pub fn holds_of(&self, driver: DriverId) -> Holds {
         self.ledger.holds.of(driver)
+    }
+
+    /// Judges what filters hold at this moment for too long (V12, V13).
+    pub fn judge_overdue(&self) {
+        self.ledger.judge_overdue();
     }
 
     /// Forgets how long packets were held so far.

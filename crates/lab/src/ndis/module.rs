@@ -9,6 +9,7 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
+    thread::ThreadId,
 };
 
 use nblease_ndis::sys::{
@@ -17,7 +18,7 @@ use nblease_ndis::sys::{
     NDIS_FILTER_DRIVER_CHARACTERISTICS, NDIS_HANDLE, NDIS_STATUS,
 };
 
-use super::{adapter::Adapter, attach, driver::FilterDriver, oid::Waiting};
+use super::{adapter::Adapter, attach, driver::FilterDriver, oid::Waiting, refusals::Refusals};
 use crate::{history::Event, judge::rule, kernel::kernel, sync::lock, thread};
 
 /// The modules' kind in the book of histories.
@@ -143,6 +144,10 @@ pub struct Module {
     pub(super) oid: Mutex<OidSlot>,
     /// CancelIds that it got, and how often it passed each on (V20).
     pub(super) cancels: Mutex<HashMap<usize, u64>>,
+    /// The thread that has FilterCancelSendNetBufferLists called, and for which CancelId (V20).
+    pub(super) cancelling: Mutex<Option<(ThreadId, usize)>>,
+    /// What it ended and what it passed on (V26).
+    pub(super) refusals: Mutex<Refusals>,
     /// It had the event of low power, and may hold nothing (V12, V13).
     pub(super) low_power: AtomicBool,
     /// FilterPause or FilterRestart is being called.
@@ -189,6 +194,8 @@ impl Module {
             calls: AtomicUsize::new(0),
             oid: Mutex::default(),
             cancels: Mutex::default(),
+            cancelling: Mutex::default(),
+            refusals: Mutex::default(),
             low_power: AtomicBool::new(false),
             in_change: AtomicBool::new(false),
             event_passed_ns: AtomicU64::new(0),
@@ -299,6 +306,12 @@ impl Module {
     pub fn may_run(&self) -> bool {
         let in_change = kernel().has_processors() && self.in_change.load(Ordering::SeqCst);
         in_change || self.state() == ModuleState::Running
+    }
+
+    /// The CancelId that its FilterCancelSendNetBufferLists is called with on this thread.
+    pub(super) fn being_cancelled(&self) -> Option<usize> {
+        let (thread, id) = (*lock(&self.cancelling))?;
+        (thread == std::thread::current().id()).then_some(id)
     }
 
     /// Whether no call into the driver is under way for it.

@@ -6,7 +6,12 @@ use nblease_ndis::sys::{
     MDL, NDIS_NBL_FLAGS_RECV_READ_ONLY, NDIS_NBL_FLAGS_SEND_READ_ONLY, NDIS_STATUS, NET_BUFFER_LIST,
 };
 
-use super::{frame::Oob, raw::Nbl, sharing::Lending, snapshot::Snapshot};
+use super::{
+    frame::Oob,
+    raw::{self, Nbl},
+    sharing::Lending,
+    snapshot::Snapshot,
+};
 use crate::{
     history::Event,
     judge::{Rule, rule},
@@ -72,6 +77,8 @@ pub struct Packet {
     pub(super) payload: Option<Span>,
     /// What it looked like; of the lab's own only.
     pub(super) snapshot: Option<Snapshot>,
+    /// What filters made of it on its way, by module, the last one last.
+    pub(super) passed: Mutex<Vec<(usize, Snapshot)>>,
     /// What `SourceHandle` has to be; of the lab's own only.
     pub(super) source: usize,
     /// `TcpLargeSendNetBufferListInfo` as the protocol set it.
@@ -245,11 +252,33 @@ impl Packet {
         self.hide_lenders(why);
     }
 
-    /// Compares with what it looked like when the lab made it (V21).
+    /// Compares with what its holder got, or once it is `home` with what the lab made (V21).
     pub(super) fn compare(&self, home: bool) {
-        if let (Some(snapshot), Some(payload)) = (&self.snapshot, &self.payload) {
-            let difference = snapshot.difference(self.nbl, payload, home);
-            self.check(rule::V21, difference.is_none(), || difference.unwrap_or_default());
+        let difference = self.difference(home);
+        self.check(rule::V21, difference.is_none(), || difference.unwrap_or_default());
+    }
+
+    /// A module passes it on. It may have changed it ("the filter driver can modify the buffer contents", "Sending Data
+    /// from a Filter Driver", "Receiving Data in a Filter Driver"), as long as it undoes that on the way back (V21).
+    pub(super) fn passed_on_by(&self, module: usize) {
+        kernel().judge.evaluated(rule::V21);
+        let Some(payload) = self.payload.as_ref().filter(|_| self.difference(false).is_some()) else { return };
+        for nb in raw::nbs(self.nbl).unwrap_or_default().into_iter().filter_map(raw::Nb::at) {
+            let frame = raw::frame(nb);
+            self.check(rule::V21, frame.is_ok(), || frame.err().unwrap_or_default());
         }
+        lock(&self.passed).push((module, Snapshot::take(self.nbl, payload)));
+    }
+
+    /// It is back at a module, which undoes what it did.
+    pub(super) fn back_at(&self, module: usize) {
+        lock(&self.passed).retain(|(by, _)| *by != module);
+    }
+
+    fn difference(&self, home: bool) -> Option<String> {
+        let (Some(made), Some(payload)) = (&self.snapshot, &self.payload) else { return None };
+        let passed = lock(&self.passed);
+        let was = passed.last().map(|(_, snapshot)| snapshot).filter(|_| !home).unwrap_or(made);
+        was.difference(self.nbl, payload, home)
     }
 }

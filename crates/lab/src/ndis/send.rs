@@ -108,10 +108,12 @@ pub fn cancel(adapter: &Arc<Adapter>, from: Option<&Module>, id: PVOID) {
     let Some(handler) = module.handlers().cancel_send else { return };
     let before = kernel().ndis.ledger.sends_held_of(&module, id.addr());
     let passed_before = *lock(&module.cancels).entry(id.addr()).or_default();
+    *lock(&module.cancelling) = Some((std::thread::current().id(), id.addr()));
     module.call("FilterCancelSendNetBufferLists", PASSIVE_LEVEL, |context| {
         // SAFETY: the module registered this function.
         unsafe { handler(context, id) }
     });
+    *lock(&module.cancelling) = None;
     let judge = &kernel().judge;
     let passed = lock(&module.cancels).get(&id.addr()).copied().unwrap_or_default();
     judge.check(rule::V20, passed > passed_before, || {

@@ -1,14 +1,18 @@
 //! What an NBL of the lab's own looked like when it was made, to compare with what comes back (V21).
 
+use std::ops::Range;
+
 use nblease_ndis::sys::{MDL, NET_BUFFER, NET_BUFFER_LIST_CONTEXT};
 
 use super::raw::{self, Context, Endless, Mdl, Nb, Nbl};
 use crate::memory::Span;
 
-/// The structure of an NBL and every byte of its payload span.
+/// The structure of an NBL and every byte of its payload span but those before the used data, which a filter may use for
+/// headers of its own ("Retreat Operations") and need not restore.
 pub struct Snapshot {
     nbs: Vec<NbShape>,
     payload: Vec<u8>,
+    backfill: Vec<Range<usize>>,
     context: ContextShape,
 }
 
@@ -44,7 +48,12 @@ unsafe impl Sync for Snapshot {}
 impl Snapshot {
     /// What it looks like now.
     pub fn take(nbl: Nbl, payload: &Span) -> Self {
-        Self { nbs: shape(nbl).unwrap_or_default(), payload: bytes(payload), context: context(nbl) }
+        Self {
+            nbs: shape(nbl).unwrap_or_default(),
+            payload: bytes(payload),
+            backfill: backfill(nbl, payload),
+            context: context(nbl),
+        }
     }
 
     /// What differs now, if anything. The contexts count only when `home`: on its way they may be in use.
@@ -62,11 +71,21 @@ impl Snapshot {
                 return Some(format!("NB {number}: {what}"));
             }
         }
-        if let Some(at) = first_difference(&self.payload, payload) {
+        if let Some(at) = self.first_difference(payload) {
             return Some(format!("payload byte {at} of its span was changed"));
         }
         let context = context(nbl);
         (home && context != self.context).then(|| format!("its contexts were {:?} and are {context:?}", self.context))
+    }
+
+    fn first_difference(&self, payload: &Span) -> Option<usize> {
+        // SAFETY: the span has as many bytes; whoever writes to them meanwhile breaks the rule that is checked here.
+        let is = unsafe { std::slice::from_raw_parts(payload.lab(), self.payload.len()) };
+        if self.payload == is {
+            return None;
+        }
+        let differences = self.payload.iter().zip(is).enumerate().filter(|(_, (was, is))| was != is);
+        differences.map(|(at, _)| at).find(|at| !self.backfill.iter().any(|range| range.contains(at)))
     }
 }
 
@@ -131,11 +150,12 @@ fn bytes(payload: &Span) -> Vec<u8> {
     bytes
 }
 
-fn first_difference(was: &[u8], payload: &Span) -> Option<usize> {
-    // SAFETY: the span has as many bytes; whoever writes to them meanwhile breaks the rule that is checked here.
-    let is = unsafe { std::slice::from_raw_parts(payload.lab(), was.len()) };
-    if was == is {
-        return None;
-    }
-    was.iter().zip(is).position(|(a, b)| a != b)
+/// Where in the span the bytes before each NB's used data lie.
+fn backfill(nbl: Nbl, payload: &Span) -> Vec<Range<usize>> {
+    let start = payload.driver().addr();
+    let end = start + payload.len().next_multiple_of(crate::memory::PAGE);
+    let nbs = raw::nbs(nbl).unwrap_or_default().into_iter().filter_map(Nb::at);
+    let parts = nbs.flat_map(|nb| raw::parts(nb.mdl_chain(), 0, nb.data_offset() as usize));
+    let parts = parts.map(|(at, bytes)| at.addr()..at.addr() + bytes);
+    parts.filter(|part| start <= part.start && part.end <= end).map(|part| part.start - start..part.end - start).collect()
 }

@@ -13,7 +13,7 @@ use super::{
     traffic::Ends,
 };
 use crate::{
-    judge::Verdict,
+    judge::{Verdict, rule},
     kernel::{DriverId, kernel},
     lab::{Lab, LabConfig},
     ndis::{Adapter, AdapterConfig, Frame, RecvNbl, SendNbl},
@@ -75,17 +75,14 @@ impl Report {
 /// # Errors
 /// A driver that does not load, start or unload; with a transparent one also what did not come out as it went in.
 pub fn run(config: &LabConfig, any: &Any) -> Result<Report> {
-    let lab = Lab::new(config.clone());
-    // Any filter may keep what NDIS loops back (V49 is this project's rule).
-    kernel().ndis.loopback_is_asked_for();
+    let lab = new_lab(config);
     let mut frames = lifecycle::run(&lab, &any.life).context("the life")?;
     let drivers = (0..any.life.drivers.len()).filter_map(|index| kernel().driver(DriverId(index)));
     let drivers = drivers.map(|driver| DriverReport { name: driver.name.clone(), lacking: driver.lacking.clone() });
     let drivers = drivers.collect();
     let mut verdicts = vec![lab.finish()];
     if !any.replay.is_empty() {
-        let lab = Lab::new(config.clone());
-        kernel().ndis.loopback_is_asked_for();
+        let lab = new_lab(config);
         frames += replay(&lab, &any.life.drivers, any).context("the replay")?;
         verdicts.push(lab.finish());
     }
@@ -97,7 +94,7 @@ pub fn run(config: &LabConfig, any: &Any) -> Result<Report> {
 
 /// Shuts the system down under drivers that want to hear of it: what the rules say, where there is one.
 fn shutdown(config: &LabConfig, drivers: &[PathBuf]) -> Result<Option<Verdict>> {
-    let lab = Lab::new(config.clone());
+    let lab = new_lab(config);
     for path in drivers {
         lab.run(path)?;
     }
@@ -108,6 +105,13 @@ fn shutdown(config: &LabConfig, drivers: &[PathBuf]) -> Result<Option<Verdict>> 
     lab.adapter(AdapterConfig::default());
     settle();
     Ok(Some(lab.shut_down()))
+}
+
+/// A lab for any filter. V49 is no rule of NDIS: whoever keeps what NDIS loops back gets a note.
+fn new_lab(config: &LabConfig) -> Lab {
+    let lab = Lab::new(config.clone());
+    lab.kernel().judge.only_note(rule::V49);
+    lab
 }
 
 /// Puts each frame through both ways: how many came out.

@@ -147,6 +147,7 @@ fn start(lab: &Lab, life: &Lifecycle, path: &Path) -> Result<Option<DriverId>> {
 fn quiet() {
     if kernel().clock.mode() == Mode::Virtual {
         kernel().sched.advance(QUIET_NS);
+        kernel().ndis.judge_overdue();
     }
 }
 

@@ -185,10 +185,22 @@ fn a_send(rng: &mut SmallRng, thread: u8) -> SendNbl {
     }
     let nbl_flags = if rng.random_bool(0.1) { NDIS_NBL_FLAGS_SEND_READ_ONLY } else { 0 };
     let mut oob = oob(rng);
-    if rng.random_bool(0.1) {
+    if frames.iter().all(|frame| is_ipv4(&frame.bytes)) && rng.random_bool(0.3) {
+        frames.iter_mut().for_each(|frame| make_tcp(&mut frame.bytes));
         oob.set(TcpLargeSendNetBufferListInfo, LARGE_SEND);
     }
     SendNbl { frames, oob, nbl_flags }
+}
+
+/// Whether a frame is of IPv4 and has room for the headers of TCP.
+fn is_ipv4(frame: &[u8]) -> bool {
+    frame.len() >= 54 && frame[12..14] == [8, 0]
+}
+
+/// Makes TCP of it: only TCP asks for large sends.
+fn make_tcp(frame: &mut [u8]) {
+    frame[23] = 6;
+    frame[46] = 0x50;
 }
 
 /// One list of receives: up to 8 NBLs, some lists with RESOURCES. Whether the miniport indicated it.

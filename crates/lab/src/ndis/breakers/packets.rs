@@ -335,8 +335,10 @@ fn v26_a_frame_above_the_mtu_refused() {
     };
     let script = Script { send: refuse, ..Script::default() };
     let broken = first_broken_by(script, |adapter| {
-        send(adapter);
-        adapter.send(&[SendNbl::new([Frame::new(vec![5; 9000])])], 0);
+        for bytes in [60, 60, 60, 9000, 3000, 9000] {
+            adapter.send(&[SendNbl::new([Frame::new(vec![5; bytes])])], 0);
+        }
+        adapter.pause();
     });
     assert_eq!(broken, "V26");
 }
