@@ -4,14 +4,12 @@
 enum {
     SOUND,
     KEEPS_TWO_SECONDS, /* V13: */
-    KEEPS_ODD_ONES, /* V13: indicates only what there was when the first came */
     QUEUES_LENT, /* V14: */
     QUEUES_WHILE_PAUSED, /* V25: */
     PAUSE_LEAVES_QUEUE, /* V05: */
     COUNT_OF_ONE, /* V23: the count of the last list, for all that is queued */
     LAST_FIRST, /* V31: */
     WORK_CLAIMS_DISPATCH, /* V24: */
-    PAUSE_RETURNS_AND_WORK_INDICATES, /* V15: */
     RETURNS_ONE_TWICE, /* V15: what the pause finds */
     RING, /* V23: forgets to end the list */
     TOUCHES_RETURNED, /* V16: */
@@ -45,10 +43,6 @@ static void worked(PVOID context, NDIS_HANDLE item) {
     ULONG count;
     KIRQL irql = KeAcquireSpinLockRaiseToDpc(&queue->lock);
     PNET_BUFFER_LIST lists = take_all(queue, &count);
-    if (FAULT == PAUSE_RETURNS_AND_WORK_INDICATES) {
-        queue->head = lists;
-        queue->count = count;
-    }
     if (FAULT == COUNT_OF_ONE)
         count = queue->last_count;
     KeReleaseSpinLock(&queue->lock, irql);
@@ -160,8 +154,7 @@ static void receive(NDIS_HANDLE context, PNET_BUFFER_LIST lists, NDIS_PORT_NUMBE
         NdisFReturnNetBufferLists(queue->module.handle, lists, TO_RETURN(flags));
     if (arm) {
         LARGE_INTEGER soon = { .QuadPart = FAULT == KEEPS_TWO_SECONDS ? -20000000ll : -50000ll };
-        if (FAULT != KEEPS_ODD_ONES || count > 1)
-            KeSetTimerEx(&queue->timer, soon, 0, &queue->dpc);
+        KeSetTimerEx(&queue->timer, soon, 0, &queue->dpc);
     }
 }
 

@@ -4,17 +4,19 @@
 enum {
     SOUND,
     DELAYS_TWO_SECONDS, /* V12: */
-    PAUSE_LEAVES_QUEUE, /* V12: completes what is queued when it runs again, long after */
+    NEVER_SENDS, /* V12: nothing arms the timer */
+    PAUSE_LEAVES_QUEUE, /* V05: to the timer */
+    PAUSE_STOPS_TIMER, /* V05: and forgets the queue */
     CANCEL_LEAVES_QUEUED, /* V20: passes the cancellation on only */
     CANCELS_FIRST_MATCH, /* V20: one of several */
     CANCELS_ALL, /* V20: matching or not */
     CANCEL_NOT_PASSED_ON, /* V20: once it has found something itself */
-    CANCEL_RACES_TIMER, /* V15: completes what is cancelled, and leaves it in the queue */
+    CANCEL_RACES_TIMER, /* V15: the timer has what is cancelled too */
     SENDS_LAST_FIRST, /* V31: a stack instead of a queue */
     OVERTAKES, /* V31: what comes with an empty list of out-of-band data goes at once */
     QUEUES_WHILE_PAUSED, /* V25: */
     ABORTS_WITHOUT_STATUS, /* V19: */
-    TIMER_CLAIMS_PASSIVE_FLAGS, /* V24: completes at PASSIVE_LEVEL, in pause, as if in the timer */
+    PAUSE_CLAIMS_DISPATCH, /* V24: completes at PASSIVE_LEVEL as if in the timer */
     FORGETS_REST, /* V12: the timer sends the first and drops the list behind it */
     HOLDS_LOCK, /* V39: over the send */
 };
@@ -25,6 +27,7 @@ struct queue {
     NDIS_HANDLE timer;
     PNET_BUFFER_LIST head;
     PNET_BUFFER_LIST *end;
+    PNET_BUFFER_LIST cancelled;
     NDIS_PORT_NUMBER port;
     int running, armed;
 };
@@ -49,6 +52,8 @@ static void timed(PVOID one, PVOID context, PVOID two, PVOID three) {
         lists = 0;
     }
     unlock(queue);
+    if (FAULT == CANCEL_RACES_TIMER && queue->cancelled)
+        NdisFSendNetBufferLists(queue->module.handle, queue->cancelled, queue->port, NDIS_SEND_FLAGS_DISPATCH_LEVEL);
     if (FAULT == FORGETS_REST && lists)
         lists->Next = 0;
     if (lists)
@@ -90,7 +95,7 @@ static NDIS_STATUS restart(NDIS_HANDLE context, PNDIS_FILTER_RESTART_PARAMETERS 
 
 static NDIS_STATUS pause(NDIS_HANDLE context, PNDIS_FILTER_PAUSE_PARAMETERS parameters) {
     struct queue *queue = context;
-    if (FAULT == TIMER_CLAIMS_PASSIVE_FLAGS) {
+    if (FAULT == PAUSE_CLAIMS_DISPATCH) {
         lock(queue);
         PNET_BUFFER_LIST lists = take_all(queue);
         unlock(queue);
@@ -99,8 +104,10 @@ static NDIS_STATUS pause(NDIS_HANDLE context, PNDIS_FILTER_PAUSE_PARAMETERS para
     }
     lock(queue);
     queue->running = 0;
-    PNET_BUFFER_LIST lists = take_all(queue);
+    PNET_BUFFER_LIST lists = FAULT == PAUSE_LEAVES_QUEUE || FAULT == PAUSE_STOPS_TIMER ? 0 : take_all(queue);
     unlock(queue);
+    if (FAULT == PAUSE_LEAVES_QUEUE)
+        return NDIS_STATUS_SUCCESS;
     NdisCancelTimerObject(queue->timer);
     queue->armed = 0;
     if (lists)
@@ -133,12 +140,12 @@ static void send(NDIS_HANDLE context, PNET_BUFFER_LIST lists, NDIS_PORT_NUMBER p
                 queue->end = &(*queue->end)->Next;
         }
         arm = !queue->armed;
-        queue->armed = FAULT != PAUSE_LEAVES_QUEUE || arm;
+        queue->armed = FAULT != NEVER_SENDS || arm;
     }
     unlock(queue);
     if (!running)
         end_sends(queue->module.handle, lists, NDIS_STATUS_PAUSED, TO_COMPLETE(flags));
-    else if (arm && FAULT != PAUSE_LEAVES_QUEUE)
+    else if (arm && FAULT != NEVER_SENDS)
         NdisSetTimerObject(queue->timer, soon, 0, 0);
 }
 
@@ -154,10 +161,6 @@ static void cancel_send(NDIS_HANDLE context, PVOID id) {
             if (FAULT == CANCELS_FIRST_MATCH && cancelled.head)
                 matches = 0;
             append(matches ? &cancelled : &kept, list);
-            if (FAULT == CANCEL_RACES_TIMER && matches) {
-                append(&kept, list);
-                cancelled.end = &cancelled.head;
-            }
             list = next;
         }
         if (kept.head) {
@@ -167,11 +170,8 @@ static void cancel_send(NDIS_HANDLE context, PVOID id) {
         unlock(queue);
     }
     int found = cancelled.head != 0;
-    if (found && FAULT == CANCEL_RACES_TIMER) {
-        cancelled.head->Status = NDIS_STATUS_SEND_ABORTED;
-        cancelled.head->Next = 0;
-        NdisFSendNetBufferListsComplete(queue->module.handle, cancelled.head, 0);
-    } else if (found && FAULT == ABORTS_WITHOUT_STATUS) {
+    queue->cancelled = cancelled.head;
+    if (found && FAULT == ABORTS_WITHOUT_STATUS) {
         NdisFSendNetBufferListsComplete(queue->module.handle, cancelled.head, 0);
     } else if (found) {
         end_sends(queue->module.handle, cancelled.head, NDIS_STATUS_SEND_ABORTED, 0);

@@ -4,6 +4,7 @@ use crate::{
     call_stack,
     judge::{Rule, rule},
     kernel::kernel,
+    ndis::LOAN_IS_OVER,
     memory::{
         PAGE,
         span::{Access, Kind, Record, arena},
@@ -110,9 +111,14 @@ impl BadTouch {
 
     fn rule_of_span(&self, record: &Record) -> Rule {
         let inside = self.address < record.driver().addr() + record.pages * PAGE;
-        let access = lock(&record.state).access;
+        let (access, why) = {
+            let state = lock(&record.state);
+            (state.access, state.why)
+        };
         match (access, record.kind) {
             _ if !inside => rule::V36,
+            // It was kept though it was only lent.
+            (None, _) if why == LOAN_IS_OVER => rule::V14,
             (Some(Access::ReadOnly), _) => rule::V30,
             (Some(Access::ReadWrite), _) => rule::V36,
             // A request's buffer goes with the request.

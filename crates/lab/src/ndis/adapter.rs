@@ -183,6 +183,12 @@ impl Adapter {
         control::exclusively(self, control::pause_stack);
     }
 
+    /// The same, with the protocol's sends on their way still.
+    pub fn pause_at_once(self: &Arc<Self>) {
+        self.wanted.store(false, Ordering::SeqCst);
+        control::exclusively(self, control::pause_stack_at_once);
+    }
+
     /// Restarts the whole stack.
     pub fn restart(self: &Arc<Self>) {
         self.wanted.store(true, Ordering::SeqCst);

@@ -150,11 +150,30 @@ fn restart_if_wanted(adapter: &Arc<Adapter>) {
 pub fn pause_stack(adapter: &Arc<Adapter>) {
     adapter.witness(|witness| witness.interrupted(true));
     adapter.protocol.stop(adapter);
+    wait_for_sends(adapter);
+    pause_filters_and_miniport(adapter);
+}
+
+/// The same, where the protocol's sends are not done when the filters are paused: a filter "must call
+/// NdisFSendNetBufferListsComplete for any queued send buffers" (`FilterPause`).
+pub fn pause_stack_at_once(adapter: &Arc<Adapter>) {
+    adapter.protocol.stop(adapter);
+    for module in adapter.modules().iter().rev() {
+        pause_module(module);
+    }
+    wait_for_sends(adapter);
+    pause_filters_and_miniport(adapter);
+}
+
+fn wait_for_sends(adapter: &Arc<Adapter>) {
     let drained =
         kernel().sched.wait_until("the protocol's sends", Some(DRAIN_NS), &mut || adapter.protocol.outstanding() == 0);
     kernel().judge.check(rule::V12, drained, || {
         format!("a pause waits for sends: {}", adapter.protocol.waiting_for().join("; "))
     });
+}
+
+fn pause_filters_and_miniport(adapter: &Arc<Adapter>) {
     for module in adapter.modules().iter().rev() {
         pause_module(module);
     }
@@ -278,6 +297,7 @@ fn pause_module(module: &Arc<Module>) {
     });
     module.pause.end();
     module.set_state(ModuleState::Paused);
+    stray_receive(module);
     lock(&module.refusals).judge(module.adapter.config.mtu);
 }
 
@@ -287,6 +307,15 @@ fn stray(module: &Arc<Module>) {
     if adapter.strays.load(Ordering::SeqCst) {
         let above = adapter.next_above(Some(module), |_| true);
         adapter.protocol.stray(adapter, above.as_deref());
+    }
+    stray_receive(module);
+}
+
+/// The same, from below: modules there and the miniport run still, or already.
+fn stray_receive(module: &Module) {
+    let adapter = &module.adapter;
+    if adapter.strays.load(Ordering::SeqCst) {
+        adapter.miniport.stray(adapter);
     }
 }
 

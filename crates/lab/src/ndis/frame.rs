@@ -70,10 +70,23 @@ pub struct Frame {
     pub layout: Option<Layout>,
 }
 
+/// Every byte of a stray frame.
+const STRAY: u8 = 0x5a;
+
 impl Frame {
     /// A frame whose MDL chain is cut by the seed.
     pub fn new(bytes: impl Into<Vec<u8>>) -> Self {
         Self { bytes: bytes.into(), layout: None }
+    }
+
+    /// A frame that comes to a stack that is not Running; the ends of the stack do not count it.
+    pub fn stray() -> Self {
+        Self::new([STRAY; 60])
+    }
+
+    /// Whether these are the bytes of such a frame.
+    pub fn is_stray(bytes: &[u8]) -> bool {
+        bytes.iter().all(|byte| *byte == STRAY)
     }
 
     /// The same frame, cut as given.

@@ -35,6 +35,9 @@ use crate::{
 /// The budget for holding another's packet (V12, V13).
 const BUDGET_NS: u64 = 1_000_000_000;
 
+/// Why what was lent is closed: a late touch breaks V14.
+pub const LOAN_IS_OVER: &str = "it was lent with RESOURCES, and the callback returned";
+
 /// The packets of a run.
 #[derive(Default)]
 pub struct Ledger {
@@ -250,6 +253,7 @@ impl Ledger {
             state.owner = Owner::Module(module.handle);
             state.phase = phase;
             state.lent = lent;
+            state.lent_before = None;
             state.in_call = true;
             state.running = running;
             state.low_power = module.low_power.load(Ordering::SeqCst);
@@ -362,9 +366,10 @@ impl Ledger {
         let (before, lent) = (state.owner, state.lent);
         let owned = before == Owner::Module(module.handle) || own && before == Owner::Driver(module.driver.id);
         if !owned {
+            let kept = state.lent_before == Some(module.handle);
             drop(state);
-            packet
-                .broken(rule::V15, format!("{function} by {}, which does not own it ({before:?} does)", module.name()));
+            let rule = if kept { rule::V14 } else { rule::V15 };
+            packet.broken(rule, format!("{function} by {}, which does not own it ({before:?} does)", module.name()));
             return None;
         }
         let phase = state.phase;
@@ -443,13 +448,14 @@ impl Ledger {
             let mut state = packet.locked();
             state.owner = Owner::Lab;
             state.lent = false;
+            state.lent_before = Some(module.handle);
             let lending = state.lending.out;
             drop(state);
             packet.note(Event::of_lab("back (RESOURCES), since the callback returned, from").who(module.shared_name()));
             packet.check(rule::V14, lending == 0, || {
                 format!("lent to {} (RESOURCES), a packet of which still describes its data", module.name())
             });
-            packet.close("it was lent with RESOURCES, and the callback returned");
+            packet.close(LOAN_IS_OVER);
         }
     }
 

@@ -20,7 +20,7 @@ use super::{
     adapter::{Adapter, FrameCounts, HomeSink, Sink},
     build::{self, Dressing},
     delivery,
-    frame::{Arrived, RecvNbl, ether_type},
+    frame::{Arrived, Frame, RecvNbl, ether_type},
     handed::payload_of,
     headers::flow,
     ledger::Ledger,
@@ -298,6 +298,14 @@ impl Miniport {
         if self.put_out(&packets, false) {
             let flags = if kernel().rng().random_bool(0.5) { NDIS_RECEIVE_FLAGS_RESOURCES } else { 0 };
             self.indicate(adapter, &packets, 0, flags);
+        }
+    }
+
+    /// Indicates a frame that no wire brought, while filters above are not Running.
+    pub(super) fn stray(&self, adapter: &Arc<Adapter>) {
+        let packets: Vec<_> = self.make(&RecvNbl::new(Frame::stray()), Maker::Miniport).into_iter().collect();
+        if self.put_out(&packets, false) {
+            self.indicate(adapter, &packets, 0, 0);
         }
     }
 

@@ -122,6 +122,7 @@ use crate::{
 };
 use driver::FilterDriver;
 use ledger::Ledger;
+pub(crate) use ledger::LOAN_IS_OVER;
 use module::Module;
 use objects::Objects;
 

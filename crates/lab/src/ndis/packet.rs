@@ -132,6 +132,8 @@ pub(super) struct State {
     pub(super) phase: Phase,
     /// Lent for the duration of a callback (RESOURCES).
     pub(super) lent: bool,
+    /// The module that it was lent to last, where nobody got it since.
+    pub(super) lent_before: Option<usize>,
     /// The callback that brought it has not returned yet.
     pub(super) in_call: bool,
     /// The module was Running when it was brought.
@@ -157,6 +159,7 @@ impl State {
             owner,
             phase: Phase::Home,
             lent: false,
+            lent_before: None,
             in_call: false,
             running: false,
             low_power: false,

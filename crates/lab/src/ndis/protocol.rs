@@ -169,7 +169,7 @@ impl Protocol {
 
     /// Sends a frame from below a module (none: from the protocol itself), whether anything runs or not.
     pub(super) fn stray(&self, adapter: &Arc<Adapter>, from: Option<&Module>) {
-        let Some(packet) = self.make(&SendNbl::new([Frame::new(vec![0x5a; 60])])) else { return };
+        let Some(packet) = self.make(&SendNbl::new([Frame::stray()])) else { return };
         lock(&self.state).outstanding.insert(packet.id, packet.clone());
         send::down(adapter, from, &[packet], 0, 0);
     }

@@ -82,7 +82,7 @@ pub fn run(lab: &Lab, life: &Lifecycle) -> Result<usize> {
     if !life.polite {
         adapter.send_strays();
     }
-    for _ in 0..3 {
+    for round in 0..3 {
         traffic_round(&adapter, &ends, life.rounds);
         traffic::send_and_receive_plain(&adapter, &ends);
         quiet();
@@ -90,7 +90,7 @@ pub fn run(lab: &Lab, life: &Lifecycle) -> Result<usize> {
         control_round(&adapter, life.transparent)?;
         // A filter may have something when it is paused.
         traffic::send_and_receive_plain(&adapter, &ends);
-        pause_round(&adapter, life.polite);
+        pause_round(&adapter, life.polite, round == 1);
     }
     if before.is_some() {
         faults.end();
@@ -233,9 +233,9 @@ fn cancel_round(adapter: &Arc<Adapter>, ends: &Ends, transparent: bool) {
     settle();
 }
 
-/// A pause, sends that come all the same, a restart.
-fn pause_round(adapter: &Arc<Adapter>, polite: bool) {
-    adapter.pause();
+/// A pause, perhaps with sends on their way, sends that come all the same, a restart.
+fn pause_round(adapter: &Arc<Adapter>, polite: bool, at_once: bool) {
+    if at_once { adapter.pause_at_once() } else { adapter.pause() }
     if polite {
         settle();
         adapter.restart();

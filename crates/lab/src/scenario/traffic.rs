@@ -50,7 +50,7 @@ impl Ends {
     fn keep(&self, into: &Mutex<Vec<Vec<u8>>>, frames: &[Arrived]) {
         let originals = frames.iter().filter(|frame| !frame.filters_own).count();
         self.originals.fetch_add(originals as u64, Ordering::Relaxed);
-        lock(into).extend(frames.iter().map(Arrived::on_the_wire));
+        lock(into).extend(frames.iter().filter(|frame| !Frame::is_stray(&frame.bytes)).map(Arrived::on_the_wire));
     }
 
     /// Whether all came out that went in, as it was, in order within each flow and direction.
