@@ -312,7 +312,14 @@ impl Judge {
             format!("{command} --seed {}{failing}", self.seed)
         });
         let under_way = lock(&self.under_way).clone();
-        Verdict { seed: self.seed, replay, under_way, evaluated, violations: lock(&self.violations).clone(), notes: lock(&self.notes).clone() }
+        Verdict {
+            seed: self.seed,
+            replay,
+            under_way,
+            evaluated,
+            violations: lock(&self.violations).clone(),
+            notes: lock(&self.notes).clone(),
+        }
     }
 
     /// Prints the report and ends the process.

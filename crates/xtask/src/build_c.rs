@@ -3,8 +3,8 @@
 //! Each `tests/filters/NAME.c` is a driver of its own, and each `tests/filters/breakers/NAME.c` is two: `NAME.broken`,
 //! which breaks a rule, and `NAME.sound`, which does the same work as the rule wants it; those of `tests/filters/races` break
 //! it only in some order of events. Each `tests/filters/wdm/NAME.c` is a filter of the kind that others write, with a WDM
-//! device and what the WDK's headers have inline, each `tests/filters/kmdf/NAME.c` one with a control device by KMDF. They
-//! are compiled against declarations made from the ABI facts and share no binding with the driver or the lab.
+//! device and what the WDK's headers have inline, each `tests/filters/kmdf/NAME.c` one with a control device by KMDF.
+//! `tests/filters/field` is built by `cargo xtask field`. They are compiled against declarations made from the ABI facts and share no binding with the driver or the lab.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -26,29 +26,21 @@ pub fn run_alone() -> Result<()> {
 
 /// The same, where the import libraries are there already.
 pub fn all() -> Result<()> {
-    let folder = paths::root().join("tests/filters");
-    let (breakers, races) = (folder.join("breakers"), folder.join("races"));
+    let folder = folder();
+    let [breakers, races, wdm, kmdf] = ["breakers", "races", "wdm", "kmdf"].map(|name| folder.join(name));
     let mut shared = vec![folder.join("passthru.c")];
-    for place in [&folder.join("include"), &breakers] {
-        shared.extend(paths::files_in(place, "h")?);
-    }
-    let wdm = folder.join("wdm");
-    let kmdf = folder.join("kmdf");
-    shared.extend(paths::files_in(&wdm, "h")?);
-    shared.extend(paths::files_in(&kmdf, "h")?);
-    shared.extend(libraries());
-    shared.extend(wdm_libraries()?);
+    shared.extend(shared_by(&[&breakers, &wdm, &kmdf])?);
 
     let mut jobs = Vec::new();
     for source in paths::files_in(&folder, "c")? {
-        jobs.push(Job::new(source, "sys", &[]));
+        jobs.push(Job::new(source, "sys", None));
     }
     for source in [paths::files_in(&breakers, "c")?, paths::files_in(&races, "c")?].concat() {
-        jobs.push(Job::new(source.clone(), "broken.sys", &["-DBROKEN=1"]));
-        jobs.push(Job::new(source, "sound.sys", &["-DBROKEN=0"]));
+        jobs.push(Job::new(source.clone(), "broken.sys", Some("BROKEN=1".to_owned())));
+        jobs.push(Job::new(source, "sound.sys", Some("BROKEN=0".to_owned())));
     }
     for source in [paths::files_in(&wdm, "c")?, paths::files_in(&kmdf, "c")?].concat() {
-        jobs.push(Job::new(source, "sys", &[]));
+        jobs.push(Job::new(source, "sys", None));
     }
     let mut made = 0;
     for job in jobs {
@@ -62,6 +54,51 @@ pub fn all() -> Result<()> {
         println!("built {made} filters in {}", output().display());
     }
     Ok(())
+}
+
+/// What is built for a filter of the field, with a way to break a rule or `SOUND`, where it is not there yet.
+pub struct Field {
+    shared: Vec<PathBuf>,
+}
+
+impl Field {
+    /// The sources' folder.
+    pub fn folder() -> PathBuf {
+        folder().join("field")
+    }
+
+    /// What all of them need.
+    pub fn prepare() -> Result<Self> {
+        Ok(Self { shared: shared_by(&[&Self::folder()])? })
+    }
+
+    /// Builds one: the image.
+    pub fn build(&self, source: &Path, fault: &str) -> Result<PathBuf> {
+        let mut job = Job::new(source.to_owned(), "sys", Some(format!("FAULT={fault}")));
+        job.image = output()
+            .join("field")
+            .join(job.image.with_extension(format!("{fault}.sys")).file_name().unwrap_or_default());
+        let inputs = [self.shared.as_slice(), std::slice::from_ref(&job.source)].concat();
+        if !paths::is_fresh(&job.image, &inputs)? {
+            job.build()?;
+        }
+        Ok(job.image)
+    }
+}
+
+fn folder() -> PathBuf {
+    paths::root().join("tests/filters")
+}
+
+/// The headers of these folders and those that all filters have, and the import libraries.
+fn shared_by(folders: &[&Path]) -> Result<Vec<PathBuf>> {
+    let mut shared = paths::files_in(&folder().join("include"), "h")?;
+    for folder in folders {
+        shared.extend(paths::files_in(folder, "h")?);
+    }
+    shared.extend(libraries());
+    shared.extend(wdm_libraries()?);
+    Ok(shared)
 }
 
 /// Where they are.
@@ -95,13 +132,13 @@ fn import_library(definition: &Path) -> Result<PathBuf> {
 struct Job {
     source: PathBuf,
     image: PathBuf,
-    defines: &'static [&'static str],
+    define: Option<String>,
 }
 
 impl Job {
-    fn new(source: PathBuf, extension: &str, defines: &'static [&'static str]) -> Self {
+    fn new(source: PathBuf, extension: &str, define: Option<String>) -> Self {
         let image = output().join(source.file_stem().unwrap_or_default()).with_extension(extension);
-        Self { source, image, defines }
+        Self { source, image, define }
     }
 
     fn build(&self) -> Result<()> {
@@ -112,7 +149,8 @@ impl Job {
         clang.args(["-std=c17", "-ffreestanding", "-fms-extensions", "-O2", "-g", "-gcodeview", "-c"]);
         // As Microsoft's compiler does for every function, so that exceptions can be unwound through each.
         clang.arg("-fasynchronous-unwind-tables");
-        clang.args(["-Wall", "-Wextra", "-Werror", "-Wno-unused-parameter", "-Wno-microsoft"]).args(self.defines);
+        clang.args(["-Wall", "-Wextra", "-Werror", "-Wno-unused-parameter", "-Wno-microsoft"]);
+        clang.args(self.define.iter().map(|define| format!("-D{define}")));
         clang.arg("-I").arg(paths::root().join("tests/filters/include"));
         run(clang.arg(&self.source).arg("-o").arg(&object))?;
 

@@ -9,6 +9,7 @@ mod build;
 mod build_c;
 mod demo;
 mod faults;
+mod field;
 mod fuzz;
 mod hold;
 mod imports;
@@ -50,6 +51,8 @@ enum Command {
     Hold(hold::Args),
     /// Put the filters that each break a rule through the lab, and their sound twins
     Rules,
+    /// Put filters as the field writes them through the lab, sound and broken
+    Field,
     /// Put the driver through events in random order, on processors whose calls interleave
     Stress(stress::Args),
     /// Fuzz what takes bytes from others: the driver's calls, the loader, the parsers
@@ -76,6 +79,7 @@ fn main() -> ExitCode {
         Command::Replay(args) => replay::run(&args),
         Command::Hold(args) => hold::run(&args),
         Command::Rules => rules::run(),
+        Command::Field => field::run(),
         Command::Stress(args) => stress::run(&args),
         Command::Fuzz(args) => fuzz::run(&args),
         Command::Faults(args) => faults::run(&args),

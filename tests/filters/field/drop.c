@@ -49,7 +49,7 @@ static void send(NDIS_HANDLE context, PNET_BUFFER_LIST lists, NDIS_PORT_NUMBER p
         }
         append(&unwanted, list);
         if (FAULT != DROPS_WITHOUT_STATUS)
-            list->Status = NDIS_STATUS_FAILURE;
+            list->Status = FAULT == DROPS_WITHOUT_LARGE_SEND_RESULT ? NDIS_STATUS_SUCCESS : NDIS_STATUS_FAILURE;
         if (FAULT != DROPS_WITHOUT_LARGE_SEND_RESULT) {
             NDIS_STATUS status = list->Status;
             end_send(list, status);

@@ -104,8 +104,10 @@ static void send(NDIS_HANDLE context, PNET_BUFFER_LIST lists, NDIS_PORT_NUMBER p
             nb->DataOffset += 1;
             nb->DataLength -= 1;
         }
-        if (FAULT == UNLINKS_NBS)
+        if (FAULT == UNLINKS_NBS) {
             nb->Next = 0;
+            undo->tagged = undo->tagged > 1 ? 1 : undo->tagged;
+        }
         if (FAULT == CHANGES_BYTE && may_write) {
             PUCHAR data = NdisGetDataBuffer(nb, nb->DataLength, 0, 1, 0);
             if (data)

@@ -4,11 +4,11 @@ use crate::{
     call_stack,
     judge::{Rule, rule},
     kernel::kernel,
-    ndis::LOAN_IS_OVER,
     memory::{
         PAGE,
         span::{Access, Kind, Record, arena},
     },
+    ndis::LOAN_IS_OVER,
     sync::lock,
     thread,
 };

@@ -193,8 +193,7 @@ impl Handed<'_> {
                 format!("{function} by {} as aborted, though another CancelId is cancelled", module.name())
             });
         }
-        let usual =
-            [NDIS_STATUS_SUCCESS, NDIS_STATUS_PAUSED, NDIS_STATUS_SEND_ABORTED, NDIS_STATUS_LOW_POWER_STATE];
+        let usual = [NDIS_STATUS_SUCCESS, NDIS_STATUS_PAUSED, NDIS_STATUS_SEND_ABORTED, NDIS_STATUS_LOW_POWER_STATE];
         // For want of memory any frame may be refused.
         if self.running && kernel().faults.failures() == 0 && !usual.contains(&status) {
             self.note_refusal(&format!("ended (Status {status:#x})"));

@@ -121,8 +121,8 @@ use crate::{
     thread::{self, DISPATCH_LEVEL},
 };
 use driver::FilterDriver;
-use ledger::Ledger;
 pub(crate) use ledger::LOAN_IS_OVER;
+use ledger::Ledger;
 use module::Module;
 use objects::Objects;
 

@@ -186,7 +186,7 @@ fn finish(module: &Arc<Module>, at: Request, status: NDIS_STATUS) {
     judge.check(rule::V33, held_ns <= BUDGET_NS, || {
         format!("{} kept the OID request {at:p} for {} ms", module.name(), held_ns / 1_000_000)
     });
-    judge_result(module, at, status);
+    judge_result(module, at);
     begin_next(module);
 }
 
@@ -212,10 +212,10 @@ fn begin_next(module: &Arc<Module>) {
     }));
 }
 
-/// The result has to fit the buffer (V32).
-fn judge_result(module: &Module, at: Request, status: NDIS_STATUS) {
+/// What was written has to fit the buffer, whatever the status (V32).
+fn judge_result(module: &Module, at: Request) {
     let request: NDIS_OID_REQUEST = raw::read(at);
-    if status == NDIS_STATUS_SUCCESS && request.RequestType != NdisRequestSetInformation {
+    if request.RequestType != NdisRequestSetInformation {
         let Outcome { oid, written, room, .. } = Outcome::of(&request);
         kernel().judge.check(rule::V32, written <= room, || {
             format!(
@@ -309,7 +309,7 @@ fn complete(function: &'static str, handle: NDIS_HANDLE, at: Request, status: ND
     }
     kernel().judge.check(rule::V34, status != NDIS_STATUS_PENDING, || format!("{function} with NDIS_STATUS_PENDING"));
     if direct {
-        judge_result(&module, at, status);
+        judge_result(&module, at);
     } else {
         finish(&module, at, status);
     }

@@ -157,5 +157,8 @@ fn backfill(nbl: Nbl, payload: &Span) -> Vec<Range<usize>> {
     let nbs = raw::nbs(nbl).unwrap_or_default().into_iter().filter_map(Nb::at);
     let parts = nbs.flat_map(|nb| raw::parts(nb.mdl_chain(), 0, nb.data_offset() as usize));
     let parts = parts.map(|(at, bytes)| at.addr()..at.addr() + bytes);
-    parts.filter(|part| start <= part.start && part.end <= end).map(|part| part.start - start..part.end - start).collect()
+    parts
+        .filter(|part| start <= part.start && part.end <= end)
+        .map(|part| part.start - start..part.end - start)
+        .collect()
 }

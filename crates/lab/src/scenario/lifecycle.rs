@@ -235,7 +235,11 @@ fn cancel_round(adapter: &Arc<Adapter>, ends: &Ends, transparent: bool) {
 
 /// A pause, perhaps with sends on their way, sends that come all the same, a restart.
 fn pause_round(adapter: &Arc<Adapter>, polite: bool, at_once: bool) {
-    if at_once { adapter.pause_at_once() } else { adapter.pause() }
+    if at_once {
+        adapter.pause_at_once()
+    } else {
+        adapter.pause()
+    }
     if polite {
         settle();
         adapter.restart();
