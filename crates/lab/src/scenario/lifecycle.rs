@@ -94,7 +94,7 @@ pub fn run(lab: &Lab, life: &Lifecycle) -> Result<usize> {
     }
     if before.is_some() {
         faults.end();
-        pause_round(&adapter, life.polite);
+        pause_round(&adapter, life.polite, false);
     }
     stranger.call_and_leave();
     let second = lab.adapter(AdapterConfig { name: "Ethernet 2".to_owned(), ..AdapterConfig::default() });
