@@ -161,7 +161,7 @@ fn a_filter_may_leave_out_handlers() {
             kernel().registry.set("Handlers", Value::Dword(handlers));
             kernel().registry.set("Minor", Value::Dword(minor));
             let drivers = vec![built("filters/handlers.sys")];
-            let life = Lifecycle { drivers, rounds: 4, transparent: true, polite: true, failing: Plan::None };
+            let life = Lifecycle { drivers, rounds: 4, transparent: true, strict: false, failing: Plan::None };
             let frames = lifecycle::run(&lab, &life).unwrap_or_else(|why| panic!("{handlers:#x} 6.{minor}: {why:#}"));
             assert!(frames > 0, "{handlers:#x} 6.{minor}");
             let verdict = lab.finish();

@@ -33,7 +33,7 @@ fn sound_filters_survive() {
         &["nblease.sys", "filters/queue_device.sys"],
     ];
     for drivers in stacks {
-        for (seed, more) in [("1", "--transparent"), ("2", "--transparent"), ("3", "--polite")] {
+        for (seed, more) in [("1", "--transparent"), ("2", "--transparent"), ("3", "--strict")] {
             let (code, said) = run(drivers, &["--stress", "4000", "--seed", seed, more]);
             assert_eq!(code, Some(0), "{drivers:?} {seed}\n{said}");
             let last = said.lines().last().unwrap_or_default();
@@ -49,13 +49,21 @@ fn sound_filters_survive() {
 }
 
 #[test]
-fn who_is_polite_sends_nothing_to_a_paused_filter() {
-    let filter = ["filters/v25_sends_passed_on_while_paused.broken.sys"];
-    let (code, said) = run(&filter, &["--polite", "--stress", "4000"]);
-    assert_eq!(code, Some(0), "{said}");
-    // Its own life finds it already.
-    let (code, said) = run(&filter, &[]);
-    assert_eq!(code, Some(EXIT_VIOLATION), "{said}");
+fn what_only_a_strict_life_finds_is_noted() {
+    for (filter, broken) in [("v25_sends_passed_on_while_paused", "V25"), ("v49_loopback_held", "V49")] {
+        let filter = [format!("filters/{filter}.broken.sys")];
+        let filter = [filter[0].as_str()];
+        let (code, said) = run(&filter, &["--stress", "4000"]);
+        assert_eq!(code, Some(0), "{said}");
+        assert!(said.contains(&format!("note: {broken}: ")), "{said}");
+        let (code, said) = run(&filter, &["--json"]);
+        assert_eq!(code, Some(0), "{said}");
+        let noted = report(&said)["verdicts"].as_array().into_iter().flatten().any(|it| it["notes"][0]["rule"] == broken);
+        assert!(noted, "{said}");
+        let (code, said) = run(&filter, &["--strict"]);
+        assert_eq!(code, Some(EXIT_VIOLATION), "{said}");
+        assert!(said.contains(&format!("{broken}: ")), "{said}");
+    }
 }
 
 /// A report without addresses, which are others in each process: of long hexadecimal numbers nothing is left.

@@ -238,7 +238,7 @@ impl RunArgs {
 fn lives(args: &LifecycleArgs) -> Result<()> {
     let mode = if args.real { Mode::Real } else { Mode::Virtual };
     let LifecycleArgs { rounds, transparent, .. } = *args;
-    let life = Lifecycle { drivers: args.sys.clone(), rounds, transparent, polite: false, failing: Plan::None };
+    let life = Lifecycle { drivers: args.sys.clone(), rounds, transparent, strict: true, failing: Plan::None };
     let mut lives = Lives::default();
     for seed in args.run.seed..args.run.seed + args.runs {
         args.failing.live(&mut lives, &args.run.config(mode, seed)?, &life)?;

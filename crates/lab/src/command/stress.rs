@@ -31,9 +31,9 @@ pub struct StressArgs {
     /// The drivers pass everything on: what goes in has to come out.
     #[arg(long, requires = "strangers")]
     transparent: bool,
-    /// No send comes to a stack that is paused, or to a filter that was told of low power.
+    /// Sends come also to a stack that is paused and to a filter that was told of low power; none may keep what is looped back.
     #[arg(long, requires = "strangers")]
-    polite: bool,
+    strict: bool,
     /// This process does every OFth round, from the PARTth on, and ends at the first that fails. Without it, --without and
     /// --trace some processes share the rounds, and the part that matters of a round that fails is looked for.
     #[arg(long)]
@@ -60,8 +60,8 @@ fn range(text: &str) -> Result<Range<u64>, String> {
 
 impl StressArgs {
     fn cast(&self) -> Cast {
-        let Self { strangers, transparent, polite, .. } = *self;
-        if strangers { Cast::Strangers { transparent, polite } } else { Cast::Readers }
+        let Self { strangers, transparent, strict, .. } = *self;
+        if strangers { Cast::Strangers { transparent, strict } } else { Cast::Readers }
     }
 }
 
@@ -93,8 +93,8 @@ fn run_supervised(args: &StressArgs) -> Result<()> {
 /// A run of this program's in processes of their own.
 pub fn supervised(drivers: &[PathBuf], run: &RunArgs, cast: Cast, events: u64, shrink: bool) -> Result<Supervised> {
     let mut words = supervised::words(drivers, run.inf.as_deref(), run.ndis);
-    if let Cast::Strangers { transparent, polite } = cast {
-        let switches = [("--strangers", true), ("--transparent", transparent), ("--polite", polite)];
+    if let Cast::Strangers { transparent, strict } = cast {
+        let switches = [("--strangers", true), ("--transparent", transparent), ("--strict", strict)];
         words.extend(switches.into_iter().filter(|(_, is_on)| *is_on).map(|(switch, _)| switch.into()));
     }
     let program = std::env::current_exe().context("the path of this program")?;

@@ -13,7 +13,7 @@ use super::{
     traffic::Ends,
 };
 use crate::{
-    judge::{Verdict, rule},
+    judge::{Verdict, Violation, rule},
     kernel::{DriverId, kernel},
     lab::{Lab, LabConfig},
     ndis::{Adapter, AdapterConfig, Frame, RecvNbl, SendNbl},
@@ -63,6 +63,15 @@ pub struct Report {
 }
 
 impl Report {
+    /// Adds notes of rules that have none yet.
+    pub fn note(&mut self, more: Vec<Violation>) {
+        let noted = |rule: &str| self.verdicts.iter().flat_map(|verdict| &verdict.notes).any(|note| note.rule == rule);
+        let more: Vec<_> = more.into_iter().filter(|note| !noted(&note.rule)).collect();
+        if let Some(verdict) = self.verdicts.last_mut() {
+            verdict.notes.extend(more);
+        }
+    }
+
     /// How many rules were evaluated in any part.
     pub fn rules_evaluated(&self) -> usize {
         let rules = self.verdicts.iter().flat_map(|verdict| verdict.evaluated.iter().map(|(rule, _)| rule));
@@ -75,27 +84,27 @@ impl Report {
 /// # Errors
 /// A driver that does not load, start or unload; with a transparent one also what did not come out as it went in.
 pub fn run(config: &LabConfig, any: &Any) -> Result<Report> {
-    let lab = new_lab(config);
+    let lab = new_lab(config, any.life.strict);
     let mut frames = lifecycle::run(&lab, &any.life).context("the life")?;
     let drivers = (0..any.life.drivers.len()).filter_map(|index| kernel().driver(DriverId(index)));
     let drivers = drivers.map(|driver| DriverReport { name: driver.name.clone(), lacking: driver.lacking.clone() });
     let drivers = drivers.collect();
     let mut verdicts = vec![lab.finish()];
     if !any.replay.is_empty() {
-        let lab = new_lab(config);
+        let lab = new_lab(config, any.life.strict);
         frames += replay(&lab, &any.life.drivers, any).context("the replay")?;
         verdicts.push(lab.finish());
     }
-    if let Some(verdict) = shutdown(config, &any.life.drivers).context("the shutdown")? {
+    if let Some(verdict) = shutdown(config, &any.life).context("the shutdown")? {
         verdicts.push(verdict);
     }
     Ok(Report { drivers, frames, verdicts, stress: None })
 }
 
 /// Shuts the system down under drivers that want to hear of it: what the rules say, where there is one.
-fn shutdown(config: &LabConfig, drivers: &[PathBuf]) -> Result<Option<Verdict>> {
-    let lab = new_lab(config);
-    for path in drivers {
+fn shutdown(config: &LabConfig, life: &Lifecycle) -> Result<Option<Verdict>> {
+    let lab = new_lab(config, life.strict);
+    for path in &life.drivers {
         lab.run(path)?;
     }
     if !kernel().io.hears_of_shutdown() {
@@ -107,10 +116,12 @@ fn shutdown(config: &LabConfig, drivers: &[PathBuf]) -> Result<Option<Verdict>> 
     Ok(Some(lab.shut_down()))
 }
 
-/// A lab for any filter. V49 is no rule of NDIS: whoever keeps what NDIS loops back gets a note.
-fn new_lab(config: &LabConfig) -> Lab {
+/// A lab for any filter. V49 is no rule of NDIS: unless it is a strict one, whoever keeps what NDIS loops back gets a note.
+fn new_lab(config: &LabConfig, strict: bool) -> Lab {
     let lab = Lab::new(config.clone());
-    lab.kernel().judge.only_note(rule::V49);
+    if !strict {
+        lab.kernel().judge.only_note(rule::V49);
+    }
     lab
 }
 

@@ -45,8 +45,9 @@ pub struct Lifecycle {
     pub rounds: usize,
     /// The drivers pass everything on: what goes in has to come out.
     pub transparent: bool,
-    /// No send comes to a stack that is paused, or to a filter that is about to be.
-    pub polite: bool,
+    /// Sends come also to a stack that is paused and to a filter that is about to be, which NDIS itself keeps from it but the
+    /// documents want refused (V25); and nobody asks for what NDIS loops back (V49).
+    pub strict: bool,
     /// Which calls fail: from the start, but where memory is low ([`Plan::Low`]) only once the drivers run, and in the
     /// end no more.
     pub failing: Plan,
@@ -79,7 +80,7 @@ pub fn run(lab: &Lab, life: &Lifecycle) -> Result<usize> {
     }
     let ends = Ends::watch(&adapter);
     ends.with_loopback.store(true, Ordering::Relaxed);
-    if !life.polite {
+    if life.strict {
         adapter.send_strays();
     }
     for round in 0..3 {
@@ -90,11 +91,11 @@ pub fn run(lab: &Lab, life: &Lifecycle) -> Result<usize> {
         control_round(&adapter, life.transparent)?;
         // A filter may have something when it is paused.
         traffic::send_and_receive_plain(&adapter, &ends);
-        pause_round(&adapter, life.polite, round == 1);
+        pause_round(&adapter, life.strict, round == 1);
     }
     if before.is_some() {
         faults.end();
-        pause_round(&adapter, life.polite, false);
+        pause_round(&adapter, life.strict, false);
     }
     stranger.call_and_leave();
     let second = lab.adapter(AdapterConfig { name: "Ethernet 2".to_owned(), ..AdapterConfig::default() });
@@ -233,14 +234,14 @@ fn cancel_round(adapter: &Arc<Adapter>, ends: &Ends, transparent: bool) {
     settle();
 }
 
-/// A pause, perhaps with sends on their way, sends that come all the same, a restart.
-fn pause_round(adapter: &Arc<Adapter>, polite: bool, at_once: bool) {
+/// A pause, perhaps with sends on their way, sends that come all the same where the life is a strict one, a restart.
+fn pause_round(adapter: &Arc<Adapter>, strict: bool, at_once: bool) {
     if at_once {
         adapter.pause_at_once()
     } else {
         adapter.pause()
     }
-    if polite {
+    if !strict {
         settle();
         adapter.restart();
         return settle();

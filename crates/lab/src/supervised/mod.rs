@@ -102,6 +102,19 @@ impl Drop for Report {
     }
 }
 
+/// Runs `nblease-lab` with these words, which do not say where the report goes: what the rules say, where one was broken.
+///
+/// # Errors
+/// A process that does not start.
+pub fn broken_by(program: &Path, words: &[OsString]) -> Result<Option<Verdict>> {
+    let left = Report::of(PARTS);
+    let mut command = Command::new(program);
+    command.args(words).arg("--report").arg(&left.0);
+    let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+    let (status, ..) = listen(child.with_context(|| program.display().to_string())?, HANG)?;
+    Ok(left.read().filter(|_| status.code() == Some(EXIT_VIOLATION)))
+}
+
 impl Supervised {
     /// Runs it to its end.
     ///

@@ -67,7 +67,7 @@ impl Plugged {
             if stage != PowerStage::Low || rng.random_bool(0.3) {
                 let feed = Feed::new(adapter, &frames, entered.clone());
                 let sends = traffic::sends(&mut rng);
-                if !cast.is_polite() {
+                if cast.is_strict() {
                     feed.send(&sends, 0);
                 }
                 feed.receive(&traffic::receives(&mut rng, Kind::Owned));

@@ -37,8 +37,9 @@ pub enum Cast {
     Strangers {
         /// The filters pass everything on: what goes in has to come out.
         transparent: bool,
-        /// No send comes to a stack that is paused, or to a filter that was told of low power.
-        polite: bool,
+        /// Sends come to a stack that is paused, and to a filter that was told of low power; and nobody asks for what NDIS
+        /// loops back.
+        strict: bool,
     },
 }
 
@@ -48,9 +49,9 @@ impl Cast {
         matches!(self, Self::Strangers { transparent: true, .. })
     }
 
-    /// Whether no send comes where none is expected.
-    fn is_polite(self) -> bool {
-        matches!(self, Self::Strangers { polite: true, .. })
+    /// Whether sends come where few drivers expect them, and looped-back receives are left alone.
+    fn is_strict(self) -> bool {
+        !matches!(self, Self::Strangers { strict: false, .. })
     }
 }
 

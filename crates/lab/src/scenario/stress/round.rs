@@ -98,8 +98,9 @@ pub fn run(config: &LabConfig, seed: u64, events: u64, stress: &Stress) -> Resul
     let programs: Box<dyn Programs> = match stress.cast {
         Cast::Readers => Box::<Readers>::default(),
         Cast::Strangers { .. } => {
-            // Any filter may keep what NDIS loops back (V49 is this project's rule).
-            kernel.ndis.loopback_is_asked_for();
+            if !stress.cast.is_strict() {
+                kernel.ndis.loopback_is_asked_for();
+            }
             let files = stress.drivers.iter().map(PathBuf::as_path);
             let started: Vec<_> = drivers.iter().copied().zip(files).collect();
             Box::new(Strangers::of(&started)?)

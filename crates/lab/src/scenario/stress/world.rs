@@ -208,7 +208,7 @@ impl<'lab> World<'lab> {
                 Box::new(move || feed.cancel(id))
             }
             Event::Complete => Box::new(move || feed.adapter.complete_sends()),
-            _ if self.cast.is_polite() => return None,
+            _ if !self.cast.is_strict() => return None,
             _ => {
                 let list = traffic::sends(rng);
                 let port = rng.random_range(0..3);
