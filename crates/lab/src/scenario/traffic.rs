@@ -102,6 +102,8 @@ fn compare(way: &str, before: &[Vec<u8>], after: &[Vec<u8>]) -> Result<(), Strin
 
 /// A request for large send offload: LSOv2 for IPv4, MSS 1460, TCP header at 34.
 pub const LARGE_SEND: usize = 0x4220_05b4;
+/// The same of LSOv1: whoever completes it says how many bytes of TCP payload there were.
+pub const LARGE_SEND_V1: usize = 0x0220_05b4;
 
 /// Talkers whose frames one thread makes: few, so that the order within a flow is tested.
 const TALKERS: u8 = 3;

@@ -16,7 +16,7 @@ use rand::{Rng as _, rngs::SmallRng};
 use super::books::Books;
 use crate::{
     ndis::{Adapter, Frame, Oob, RecvNbl, SendNbl, Way},
-    scenario::traffic::{self, LARGE_SEND, on_the_wire},
+    scenario::traffic::{self, LARGE_SEND, LARGE_SEND_V1, on_the_wire},
 };
 
 /// CancelIds of sends: few, so that cancels find some.
@@ -86,7 +86,7 @@ fn a_send(rng: &mut SmallRng) -> SendNbl {
     vlan(rng, &mut oob);
     hash(rng, &mut oob);
     if rng.random_bool(0.05) {
-        oob.set(TcpLargeSendNetBufferListInfo, LARGE_SEND);
+        oob.set(TcpLargeSendNetBufferListInfo, if rng.random_bool(0.3) { LARGE_SEND_V1 } else { LARGE_SEND });
     }
     if rng.random_bool(0.6) {
         oob.set(NetBufferListCancelId, rng.random_range(1..=CANCEL_IDS));
