@@ -7,7 +7,7 @@ use nblease_ndis::Status;
 use nblease_ndis::chain::{LentChain, Received, RecvChain, ReturnedChain, SendChain, SentChain};
 use nblease_ndis::packet::FrameRef;
 use nblease_ndis::sys::*;
-use stand_in::{Call, Frame, Packet, calls, install, link};
+use stand_in::{Call, Frame, MAPPINGS, Packet, calls, install, link};
 
 const PORT: u32 = 7;
 
@@ -103,6 +103,18 @@ fn whoever_completes_a_large_send_writes_its_completion() {
     assert_eq!(finish_large_send(0, Status::PAUSED), 0, "version 1: none was sent");
     assert_eq!(finish_large_send(1, Status::SUCCESS), 1 << 30, "version 2: its type alone");
     assert_eq!(finish_large_send(1, Status::PAUSED), 1 << 30);
+}
+
+#[test]
+fn what_of_a_large_send_cannot_be_told_was_not_sent() {
+    let mut packets = [Packet::new(&[Frame { mdls: &[100], offset: 0, data: &[6 << 4; 100] }])];
+    *packets[0].info(TcpLargeSendNetBufferListInfo) = large_send(0).Value;
+    MAPPINGS.set(0);
+    send_chain(&mut packets, 0).0.finish(Status::SUCCESS);
+    MAPPINGS.set(usize::MAX);
+    assert!(calls().iter().any(|call| matches!(call, Call::SendComplete { .. })));
+    assert_eq!(packets[0].nbl.Status, NDIS_STATUS_RESOURCES);
+    assert!(packets[0].info(TcpLargeSendNetBufferListInfo).is_null());
 }
 
 #[test]
