@@ -73,26 +73,42 @@ fn a_send(rng: &mut SmallRng) -> SendNbl {
         1..30 => 0,
         _ => rng.random_range(1..5),
     };
-    let mut frames = vec![Frame::new(first)];
+    let mut frames = vec![first];
     for _ in 0..others {
         let mut next = if others > 5 { vec![rng.random(); 60] } else { bytes(rng) };
         let shared = head.len().min(next.len());
         if let (Some(to), Some(from)) = (next.get_mut(..shared), head.get(..shared)) {
             to.copy_from_slice(from);
         }
-        frames.push(Frame::new(next));
+        frames.push(next);
     }
     let mut oob = Oob::default();
     vlan(rng, &mut oob);
     hash(rng, &mut oob);
     if rng.random_bool(0.05) {
-        oob.set(TcpLargeSendNetBufferListInfo, if rng.random_bool(0.3) { LARGE_SEND_V1 } else { LARGE_SEND });
+        let by_v1 = rng.random_bool(0.3) && frames.iter().all(|bytes| bytes.len() >= 60);
+        oob.set(TcpLargeSendNetBufferListInfo, if by_v1 { LARGE_SEND_V1 } else { LARGE_SEND });
+        if by_v1 {
+            frames.iter_mut().for_each(|bytes| make_tcp(bytes));
+        }
     }
     if rng.random_bool(0.6) {
         oob.set(NetBufferListCancelId, rng.random_range(1..=CANCEL_IDS));
     }
     let nbl_flags = if rng.random_bool(0.1) { NDIS_NBL_FLAGS_SEND_READ_ONLY } else { 0 };
-    SendNbl { frames, oob, nbl_flags }
+    SendNbl { frames: frames.into_iter().map(Frame::new).collect(), oob, nbl_flags }
+}
+
+/// Makes a frame one of TCP over IPv4, whose payload begins at 54: with LSOv1 it matters how much that is.
+fn make_tcp(bytes: &mut [u8]) {
+    let total = (bytes.len() - 14) as u16;
+    let mut put = |at: usize, new: &[u8]| bytes[at..at + new.len()].copy_from_slice(new);
+    put(12, &[0x08, 0x00, 0x45]);
+    put(16, &total.to_be_bytes());
+    // No fragment; TCP; a header of five words.
+    put(20, &[0, 0]);
+    put(23, &[6]);
+    put(46, &[0x50]);
 }
 
 fn a_receive(rng: &mut SmallRng, kind: Kind) -> RecvNbl {
