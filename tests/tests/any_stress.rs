@@ -58,7 +58,8 @@ fn what_only_a_strict_life_finds_is_noted() {
         assert!(said.contains(&format!("note: {broken}: ")), "{said}");
         let (code, said) = run(&filter, &["--json"]);
         assert_eq!(code, Some(0), "{said}");
-        let noted = report(&said)["verdicts"].as_array().into_iter().flatten().any(|it| it["notes"][0]["rule"] == broken);
+        let noted =
+            report(&said)["verdicts"].as_array().into_iter().flatten().any(|it| it["notes"][0]["rule"] == broken);
         assert!(noted, "{said}");
         let (code, said) = run(&filter, &["--strict"]);
         assert_eq!(code, Some(EXIT_VIOLATION), "{said}");

@@ -140,10 +140,7 @@ fn say(report: &Report) {
         .stress
         .as_ref()
         .map(|Stressed { events, frames, seed }| format!(" stress_events={events} stress_frames={frames} seed={seed}"));
-    println!(
-        "run: ok frames={frames} violations=0 rules_evaluated={rules}{}",
-        stress.unwrap_or_default()
-    );
+    println!("run: ok frames={frames} violations=0 rules_evaluated={rules}{}", stress.unwrap_or_default());
 }
 
 /// Says what failed, first as it came and then as little as is needed for it.

@@ -135,6 +135,7 @@ pub struct Adapter {
     pub(super) plugged: AtomicBool,
     /// Sends come to filters that are Pausing or Restarting, too.
     pub(super) strays: AtomicBool,
+    pub(super) stray_receives: AtomicBool,
     pub(super) power: Power,
     pub(super) looped: Mutex<Looped>,
     pub(super) watched: Watched,
@@ -160,6 +161,7 @@ impl Adapter {
             wanted: AtomicBool::new(true),
             plugged: AtomicBool::new(true),
             strays: AtomicBool::new(false),
+            stray_receives: AtomicBool::new(false),
             power: Power::default(),
             looped: Mutex::default(),
             watched: Watched::default(),
@@ -215,6 +217,11 @@ impl Adapter {
     /// NDIS_STATUS_PAUSED.
     pub fn send_strays(&self) {
         self.strays.store(true, Ordering::SeqCst);
+    }
+
+    /// From now on a receive comes to each filter that is Pausing, Paused or Restarting: who is below runs still, or already.
+    pub fn receive_strays(&self) {
+        self.stray_receives.store(true, Ordering::SeqCst);
     }
 
     /// Cancels the sends of this CancelId (NdisCancelSendNetBufferLists).

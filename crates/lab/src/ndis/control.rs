@@ -314,7 +314,7 @@ fn stray(module: &Arc<Module>) {
 /// The same, from below: modules there and the miniport run still, or already.
 fn stray_receive(module: &Module) {
     let adapter = &module.adapter;
-    if adapter.strays.load(Ordering::SeqCst) {
+    if adapter.stray_receives.load(Ordering::SeqCst) {
         adapter.miniport.stray(adapter);
     }
 }

@@ -80,6 +80,7 @@ pub fn run(lab: &Lab, life: &Lifecycle) -> Result<usize> {
     }
     let ends = Ends::watch(&adapter);
     ends.with_loopback.store(true, Ordering::Relaxed);
+    adapter.receive_strays();
     if life.strict {
         adapter.send_strays();
     }
