@@ -238,9 +238,9 @@ fn cancel_round(adapter: &Arc<Adapter>, ends: &Ends, transparent: bool) {
 /// A pause, perhaps with sends on their way, sends that come all the same where the life is a strict one, a restart.
 fn pause_round(adapter: &Arc<Adapter>, strict: bool, at_once: bool) {
     if at_once {
-        adapter.pause_at_once()
+        adapter.pause_at_once();
     } else {
-        adapter.pause()
+        adapter.pause();
     }
     if !strict {
         settle();

@@ -188,7 +188,9 @@ fn a_send(rng: &mut SmallRng, thread: u8) -> SendNbl {
     let nbl_flags = if rng.random_bool(0.1) { NDIS_NBL_FLAGS_SEND_READ_ONLY } else { 0 };
     let mut oob = oob(rng);
     if frames.iter().all(|frame| is_ipv4(&frame.bytes)) && rng.random_bool(0.3) {
-        frames.iter_mut().for_each(|frame| make_tcp(&mut frame.bytes));
+        for frame in &mut frames {
+            make_tcp(&mut frame.bytes);
+        }
         oob.set(TcpLargeSendNetBufferListInfo, LARGE_SEND);
     }
     SendNbl { frames, oob, nbl_flags }

@@ -184,7 +184,7 @@ fn listen(mut child: Child, hang: Duration) -> Result<(ExitStatus, String, Strin
     let status = child.wait()?;
     let mut report = report.join().map_err(|_| anyhow!("a thread panicked"))??;
     if hangs {
-        report += &format!("a round hangs, after: {last}\n");
+        report.extend(["a round hangs, after: ", &last, "\n"]);
     }
     Ok((status, last, report))
 }

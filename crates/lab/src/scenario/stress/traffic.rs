@@ -89,7 +89,9 @@ fn a_send(rng: &mut SmallRng) -> SendNbl {
         let by_v1 = rng.random_bool(0.3) && frames.iter().all(|bytes| bytes.len() >= 60);
         oob.set(TcpLargeSendNetBufferListInfo, if by_v1 { LARGE_SEND_V1 } else { LARGE_SEND });
         if by_v1 {
-            frames.iter_mut().for_each(|bytes| make_tcp(bytes));
+            for bytes in &mut frames {
+                make_whole_tcp(bytes);
+            }
         }
     }
     if rng.random_bool(0.6) {
@@ -99,8 +101,8 @@ fn a_send(rng: &mut SmallRng) -> SendNbl {
     SendNbl { frames: frames.into_iter().map(Frame::new).collect(), oob, nbl_flags }
 }
 
-/// Makes a frame one of TCP over IPv4, whose payload begins at 54: with LSOv1 it matters how much that is.
-fn make_tcp(bytes: &mut [u8]) {
+/// Makes a frame a whole packet of TCP over IPv4, whose payload begins at 54: with LSOv1 it matters how much that is.
+fn make_whole_tcp(bytes: &mut [u8]) {
     let total = (bytes.len() - 14) as u16;
     let mut put = |at: usize, new: &[u8]| bytes[at..at + new.len()].copy_from_slice(new);
     put(12, &[0x08, 0x00, 0x45]);
