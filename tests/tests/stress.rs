@@ -9,7 +9,7 @@ use nblease_lab::{
 use nblease_tests::built;
 
 /// Rounds that once failed.
-const FOUND: [u64; 10] = [
+const FOUND: [u64; 11] = [
     // A receive that NDIS looped back was leased though nobody had asked for such (V49).
     2_493_001_065_868_230_072,
     9_648_886_400_068_060_533,
@@ -25,6 +25,8 @@ const FOUND: [u64; 10] = [
     // A send that came before a restart was seen by a driver that knew of the restart, and was taken for one that came to
     // a paused module (V25).
     5_928_075_211_248_462_119,
+    // A timer came before a cancellation was looked at, and completed what it names (V20).
+    2_105_204_584_258_061_229,
     // An unload that was put off.
     13_174_024_418_124_447_826,
     5_833_679_380_957_638_813,

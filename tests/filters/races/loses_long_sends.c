@@ -8,7 +8,9 @@ static void losing_send(NDIS_HANDLE context, PNET_BUFFER_LIST lists, NDIS_PORT_N
     int frames = 0;
     for (PNET_BUFFER buffer = lists->FirstNetBuffer; buffer; buffer = buffer->Next)
         frames++;
-    if (!broken || lists->Next || frames <= MANY) {
+    /* What asks for segments would have to be told what was sent (V19). */
+    PVOID segments = lists->NetBufferListInfo[TcpLargeSendNetBufferListInfo];
+    if (!broken || lists->Next || frames <= MANY || segments) {
         send(context, lists, port, flags);
         return;
     }

@@ -135,6 +135,11 @@ impl Sched {
         self.processors.count.load(Ordering::Relaxed)
     }
 
+    /// Whether calls of drivers are disturbed: timers and DPCs come in the middle of a callback.
+    pub fn is_disturbed(&self) -> bool {
+        self.processors.one_in.load(Ordering::SeqCst) != 0
+    }
+
     /// From now on calls of drivers are disturbed.
     pub fn disturb(&self, disturbance: Disturbance) {
         self.processors.one_in.store(disturbance.one_in, Ordering::SeqCst);
