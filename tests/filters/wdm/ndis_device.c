@@ -26,13 +26,10 @@ static UNICODE_STRING device_name = STRING(L"\\Device\\ndis_device"), link_name 
 static PDEVICE_OBJECT device;
 static NDIS_HANDLE device_handle;
 
-static ULONG configuration(void) {
-    CONFIGURATION_OBJECT object = { { 0xa9, 1, 20 }, registration, 0 };
+static ULONG parameters(NDIS_HANDLE handle) {
     UNICODE_STRING depth = STRING(L"Depth"), name = STRING(L"Name"), missing = STRING(L"Missing");
-    NDIS_HANDLE handle;
     NDIS_STATUS status;
     PARAMETER *parameter;
-    CHECK(NdisOpenConfigurationEx((PVOID)&object, &handle) == NDIS_STATUS_SUCCESS);
     NdisReadConfiguration(&status, (PVOID)&parameter, handle, &depth, 0);
     CHECK(status == NDIS_STATUS_SUCCESS && parameter->ParameterType == 0 && parameter->ParameterData.IntegerData == 17);
     NdisReadConfiguration(&status, (PVOID)&parameter, handle, &name, 2);
@@ -40,8 +37,16 @@ static ULONG configuration(void) {
     CHECK(parameter->ParameterData.StringData.Buffer[3] == 'e');
     NdisReadConfiguration(&status, (PVOID)&parameter, handle, &missing, 0);
     CHECK(status == NDIS_STATUS_FAILURE);
-    NdisCloseConfiguration(handle);
     return 0;
+}
+
+static ULONG configuration(void) {
+    CONFIGURATION_OBJECT object = { { 0xa9, 1, 20 }, registration, 0 };
+    NDIS_HANDLE handle;
+    CHECK(NdisOpenConfigurationEx((PVOID)&object, &handle) == NDIS_STATUS_SUCCESS);
+    ULONG line = parameters(handle);
+    NdisCloseConfiguration(handle);
+    return line;
 }
 
 static ULONG extension(void) {
