@@ -238,7 +238,8 @@ impl RunArgs {
 fn lives(args: &LifecycleArgs) -> Result<()> {
     let mode = if args.real { Mode::Real } else { Mode::Virtual };
     let LifecycleArgs { rounds, transparent, .. } = *args;
-    let life = Lifecycle { drivers: args.sys.clone(), rounds, transparent, strict: true, failing: Plan::None };
+    let failing = Plan::None;
+    let life = Lifecycle { drivers: args.sys.clone(), rounds, transparent, strict: true, failing, thorough: true };
     let mut lives = Lives::default();
     for seed in args.run.seed..args.run.seed + args.runs {
         args.failing.live(&mut lives, &args.run.config(mode, seed)?, &life)?;
@@ -254,7 +255,10 @@ impl Failing {
     fn live(&self, lives: &mut Lives, config: &LabConfig, life: &Lifecycle) -> Result<()> {
         match &self.failing {
             Some(plan) => {
-                lives.live(config, &Lifecycle { failing: plan.clone(), transparent: false, ..life.clone() }).map(drop)
+                let failing = plan.clone();
+                lives
+                    .live(config, &Lifecycle { failing, transparent: false, thorough: false, ..life.clone() })
+                    .map(drop)
             }
             None if self.faults => lives.with_failures(config, life),
             None => lives.live(config, life).map(drop),

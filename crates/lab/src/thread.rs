@@ -31,6 +31,8 @@ thread_local! {
     static PROCESSOR: Processor = Processor::take();
     static FRAMES: RefCell<Vec<Frame>> = const { RefCell::new(Vec::new()) };
     static LOCKS: RefCell<Vec<HeldLock>> = const { RefCell::new(Vec::new()) };
+    /// The last release of a spin lock to another IRQL than that before it was taken: (lock, to, before).
+    static STRANGE_RELEASE: Cell<Option<(usize, u8, u8)>> = const { Cell::new(None) };
     /// Return address of the driver's last call into the lab, written by the import thunks (see `pe`).
     static CALL_SITE: Cell<usize> = const { Cell::new(0) };
     /// Stack pointer at that call, written by the thunks.
@@ -75,6 +77,8 @@ pub struct HeldLock {
     pub kind: &'static str,
     /// It was taken at DISPATCH_LEVEL: the IRQL may not fall below while it is held.
     spins: bool,
+    /// IRQL before it was taken, where taking it raised the IRQL.
+    before: Option<u8>,
 }
 
 impl fmt::Debug for HeldLock {
@@ -250,13 +254,24 @@ pub fn call_driver<R>(driver: DriverId, what: &'static str, irql: u8, f: impl Fn
         forget_call();
         result
     };
+    let strange_before = STRANGE_RELEASE.take();
     let result = if irql >= DISPATCH_LEVEL { cpu_time::measured(what, f) } else { f() };
     let judge = &kernel().judge;
-    judge.check(rule::V09, IRQL.get() == irql, || {
-        format!("{what} was entered at IRQL {irql} and returned at {}", IRQL.get())
-    });
+    // What is more to the point comes first.
     judge.check(rule::V39, LOCKS.with_borrow(Vec::len) == locks_at_entry, || {
         format!("{what} returned with locks held: {:?}", LOCKS.with_borrow(Clone::clone))
+    });
+    let strange = STRANGE_RELEASE.replace(strange_before).filter(|_| IRQL.get() != irql);
+    judge.check(rule::V39, strange.is_none(), || {
+        let (lock, to, before) = strange.unwrap_or_default();
+        let at = IRQL.get();
+        format!(
+            "{what} was entered at IRQL {irql} and returned at {at}: it released the spin lock {lock:#x} to IRQL {to}, \
+             which was {before} when it was taken"
+        )
+    });
+    judge.check(rule::V09, IRQL.get() == irql, || {
+        format!("{what} was entered at IRQL {irql} and returned at {}", IRQL.get())
     });
     FRAMES.with_borrow_mut(Vec::pop);
     CALL_SITE.set(site_before);
@@ -311,7 +326,15 @@ pub fn may_wait(function: &'static str) {
 /// Kind of the locks with which KMDF serializes a driver's callbacks, for [`lock_taken`].
 pub const FRAMEWORKS_LOCK: &str = "callback lock of the framework";
 
-/// Checks that no lock of the driver's is held: for calls into NDIS that hand packets over, and completions (V39).
+/// The start of a function that waits: at DISPATCH_LEVEL it breaks V38, at another IRQL above its own `rule`.
+pub fn enter_to_wait(function: &'static str, max_irql: u8, rule: Rule) {
+    may_wait(function);
+    if IRQL.get() < DISPATCH_LEVEL {
+        enter(function, max_irql, rule);
+    }
+}
+
+/// Checks that no spin lock of the driver's is held: for calls into NDIS that hand packets over, and completions (V39).
 pub fn no_locks(function: &'static str) {
     no_locks_but(function, "");
 }
@@ -321,7 +344,7 @@ pub fn no_locks_but(function: &'static str, kind: &str) {
     let at_entry = FRAMES.with_borrow(|frames| frames.last().map_or(0, |f| f.locks_at_entry));
     let held = LOCKS.with_borrow(|locks| {
         let own = locks.get(at_entry..).unwrap_or_default().iter();
-        own.filter(|lock| lock.kind != kind).cloned().collect::<Vec<_>>()
+        own.filter(|lock| lock.spins && lock.kind != kind).cloned().collect::<Vec<_>>()
     });
     kernel().judge.check(rule::V39, held.is_empty(), || format!("{function} called with locks held: {held:?}"));
 }
@@ -330,6 +353,16 @@ pub fn no_locks_but(function: &'static str, kind: &str) {
 /// that was the opposite before (V39).
 pub fn lock_taken(id: usize, kind: &'static str) {
     lock_taken_by(id, id, kind);
+}
+
+/// As [`lock_taken`], for a lock that raised the IRQL.
+pub fn lock_taken_from(before: u8, id: usize, kind: &'static str) {
+    lock_taken(id, kind);
+    LOCKS.with_borrow_mut(|locks| {
+        if let Some(lock) = locks.last_mut() {
+            lock.before = Some(before);
+        }
+    });
 }
 
 /// As [`lock_taken`], for a lock that a thread may take several times, each time by another holder's `id`.
@@ -342,7 +375,7 @@ pub fn lock_taken_by(id: usize, lock: usize, kind: &'static str) {
     kernel().lock_order.taken(lock, kind, &held);
     kernel().book.note(kind, lock, Event::here("taken"));
     let spins = IRQL.get() >= DISPATCH_LEVEL;
-    LOCKS.with_borrow_mut(|locks| locks.push(HeldLock { id, lock, kind, spins }));
+    LOCKS.with_borrow_mut(|locks| locks.push(HeldLock { id, lock, kind, spins, before: None }));
 }
 
 /// Checks that the IRQL may fall to `to`: no spin lock is held (V39).
@@ -353,8 +386,21 @@ pub fn may_lower(to: u8) {
     });
 }
 
-/// Notes a lock as released; releasing one that is not held breaks V39.
+/// Notes a lock as released; releasing one that is not held, or as another kind of lock, breaks V39.
 pub fn lock_released(id: usize, kind: &'static str) {
+    take_out(id, kind);
+}
+
+/// As [`lock_released`], where the IRQL is to be `to` again.
+pub fn lock_released_to(to: u8, id: usize, kind: &'static str) {
+    let before = take_out(id, kind).and_then(|lock| lock.before);
+    let last = LOCKS.with_borrow(|locks| !locks.iter().any(|lock| lock.spins));
+    if let Some(before) = before.filter(|before| last && *before != to) {
+        STRANGE_RELEASE.set(Some((id, to, before)));
+    }
+}
+
+fn take_out(id: usize, kind: &'static str) -> Option<HeldLock> {
     let found = LOCKS.with_borrow_mut(|locks| {
         let at = locks.iter().rposition(|l| l.id == id);
         at.map(|at| locks.remove(at))
@@ -362,7 +408,9 @@ pub fn lock_released(id: usize, kind: &'static str) {
     if let Some(released) = &found {
         kernel().book.note(kind, released.lock, Event::here("released"));
     }
-    kernel()
-        .judge
-        .check(rule::V39, found.is_some(), || format!("{kind} {id:#x} released by a thread that does not hold it"));
+    let judge = &kernel().judge;
+    judge.check(rule::V39, found.is_some(), || format!("{kind} {id:#x} released by a thread that does not hold it"));
+    let taken = found.as_ref().map_or(kind, |lock| lock.kind);
+    judge.check(rule::V39, taken == kind, || format!("{taken} {id:#x} released as {kind}"));
+    found
 }

@@ -3,14 +3,16 @@
 //! Each `tests/filters/NAME.c` is a driver of its own, and each `tests/filters/breakers/NAME.c` is two: `NAME.broken`,
 //! which breaks a rule, and `NAME.sound`, which does the same work as the rule wants it; those of `tests/filters/races` break
 //! it only in some order of events. Each `tests/filters/wdm/NAME.c` is a filter of the kind that others write, with a WDM
-//! device and what the WDK's headers have inline, each `tests/filters/kmdf/NAME.c` one with a control device by KMDF.
-//! `tests/filters/field` is built by `cargo xtask field`. They are compiled against declarations made from the ABI facts and share no binding with the driver or the lab.
+//! device and what the WDK's headers have inline, each `tests/filters/kmdf/NAME.c` one with a control device by KMDF. Each
+//! `tests/filters/field/kernel/NAME.c` is a sound one, `NAME.0`, and one for each line `BREAK n Vnn: ...` of its first
+//! comment, `NAME.n`, which is broken so; the others of `tests/filters/field` are built by `cargo xtask field`. They are
+//! compiled against declarations made from the ABI facts and share no binding with the driver or the lab.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 
 use crate::arch::Arch;
 use crate::wdk::{self, run};
@@ -29,7 +31,8 @@ pub fn all() -> Result<()> {
     let folder = folder();
     let [breakers, races, wdm, kmdf] = ["breakers", "races", "wdm", "kmdf"].map(|name| folder.join(name));
     let mut shared = vec![folder.join("passthru.c")];
-    shared.extend(shared_by(&[&breakers, &wdm, &kmdf])?);
+    let kernel = Field::folder().join("kernel");
+    shared.extend(shared_by(&[&breakers, &wdm, &kmdf, &kernel])?);
 
     let mut jobs = Vec::new();
     for source in paths::files_in(&folder, "c")? {
@@ -41,6 +44,11 @@ pub fn all() -> Result<()> {
     }
     for source in [paths::files_in(&wdm, "c")?, paths::files_in(&kmdf, "c")?].concat() {
         jobs.push(Job::new(source, "sys", None));
+    }
+    for source in paths::files_in(&kernel, "c")? {
+        for number in std::iter::once(0).chain(breaks(&source)?) {
+            jobs.push(Job::of_field(&source, &number.to_string(), format!("BREAK={number}")));
+        }
     }
     let mut made = 0;
     for job in jobs {
@@ -74,10 +82,7 @@ impl Field {
 
     /// Builds one: the image.
     pub fn build(&self, source: &Path, fault: &str) -> Result<PathBuf> {
-        let mut job = Job::new(source.to_owned(), "sys", Some(format!("FAULT={fault}")));
-        job.image = output()
-            .join("field")
-            .join(job.image.with_extension(format!("{fault}.sys")).file_name().unwrap_or_default());
+        let job = Job::of_field(source, fault, format!("FAULT={fault}"));
         let inputs = [self.shared.as_slice(), std::slice::from_ref(&job.source)].concat();
         if !paths::is_fresh(&job.image, &inputs)? {
             job.build()?;
@@ -99,6 +104,13 @@ fn shared_by(folders: &[&Path]) -> Result<Vec<PathBuf>> {
     shared.extend(libraries());
     shared.extend(wdm_libraries()?);
     Ok(shared)
+}
+
+/// The numbers of the ways in which a filter in the style of the field is broken, by its own comment.
+fn breaks(source: &Path) -> Result<Vec<u32>> {
+    let text = fs::read_to_string(source).with_context(|| source.display().to_string())?;
+    let lines = text.lines().filter_map(|line| line.strip_prefix(" * BREAK ")?.split(' ').next());
+    lines.map(|number| number.parse().with_context(|| format!("{}: BREAK {number}", source.display()))).collect()
 }
 
 /// Where they are.
@@ -139,6 +151,13 @@ impl Job {
     fn new(source: PathBuf, extension: &str, define: Option<String>) -> Self {
         let image = output().join(source.file_stem().unwrap_or_default()).with_extension(extension);
         Self { source, image, define }
+    }
+
+    /// One of the variants of a filter of the field.
+    fn of_field(source: &Path, variant: &str, define: String) -> Self {
+        let name = Path::new("field").join(source.file_stem().unwrap_or_default());
+        let image = output().join(name.with_extension(format!("{variant}.sys")));
+        Self { source: source.to_owned(), image, define: Some(define) }
     }
 
     fn build(&self) -> Result<()> {

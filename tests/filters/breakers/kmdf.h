@@ -55,6 +55,7 @@ static WDF_FILEOBJECT_CONFIG files = {
     .AutoForwardCleanupClose = WdfUseDefault,
     .FileObjectClass = WdfFileObjectWdfCannotUseFsContexts,
 };
+static PWDF_OBJECT_ATTRIBUTES file_object_attributes;
 
 /* Fills the output of a request, as far as the filter means to, and completes it with all of its length. */
 static void answer(WDFREQUEST request, size_t length, size_t filled) {
@@ -92,7 +93,7 @@ static NTSTATUS create_device(WDFDRIVER driver) {
     if (!init)
         return STATUS_INSUFFICIENT_RESOURCES;
     WdfDeviceInitSetIoType(init, WdfDeviceIoDirect);
-    WdfDeviceInitSetFileObjectConfig(init, &files, 0);
+    WdfDeviceInitSetFileObjectConfig(init, &files, file_object_attributes);
     if (change_init)
         change_init(init);
     NTSTATUS status = WdfDeviceInitAssignName(init, &name);

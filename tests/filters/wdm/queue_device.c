@@ -68,6 +68,8 @@ static NTSTATUS write(PDEVICE_OBJECT object, PIRP irp) {
     if (!irp->MdlAddress)
         return complete(irp, STATUS_INVALID_PARAMETER, 0);
     ULONG length = IoGetCurrentIrpStackLocation(irp)->Parameters.Write.Length;
+    if (!irp->MdlAddress)
+        return complete(irp, STATUS_SUCCESS, 0);
     PIRP waiting = IoCsqRemoveNextIrp(&extension->queue, 0);
     if (!waiting)
         return complete(irp, STATUS_DEVICE_BUSY, 0);

@@ -79,7 +79,8 @@ struct FailedStress<'a> {
 pub fn run(args: &AnyArgs) -> Result<ExitCode> {
     let mode = if args.real { Mode::Real } else { Mode::Virtual };
     let AnyArgs { rounds, transparent, strict, .. } = *args;
-    let life = Lifecycle { drivers: args.sys.clone(), rounds, transparent, strict, failing: Plan::None };
+    let failing = Plan::None;
+    let life = Lifecycle { drivers: args.sys.clone(), rounds, transparent, strict, failing, thorough: true };
     let replay = args.replay.as_ref().map(|path| capture::frames(path)).transpose()?.unwrap_or_default();
     let mut config = args.run.config(mode, args.run.seed)?;
     if args.json {

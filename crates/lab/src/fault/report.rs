@@ -6,7 +6,7 @@ use crate::{
     kernel::kernel,
     memory::{
         PAGE,
-        span::{Access, Kind, Record, arena},
+        span::{Access, Record, arena},
     },
     ndis::LOAN_IS_OVER,
     sync::lock,
@@ -104,7 +104,8 @@ impl BadTouch {
             _ if in_pool || kernel().driver_at(self.address).is_some() => Some(rule::V36),
             _ if memory.is_user(self.address) => Some(rule::V41),
             _ if self.is_stack_overflow() => Some(rule::V42),
-            _ => None,
+            // Nothing that the driver was ever given lies there.
+            _ => Some(rule::V36),
         };
         (rule, Vec::new())
     }
@@ -121,10 +122,7 @@ impl BadTouch {
             (None, _) if why == LOAN_IS_OVER => rule::V14,
             (Some(Access::ReadOnly), _) => rule::V30,
             (Some(Access::ReadWrite), _) => rule::V36,
-            // A request's buffer goes with the request.
-            (None, Kind::ReadBuffer) => rule::V43,
-            (None, Kind::Program) => rule::V40,
-            (None, Kind::Descriptor | Kind::Payload) => rule::V16,
+            (None, kind) => kind.rule(),
         }
     }
 

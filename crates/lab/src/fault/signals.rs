@@ -144,8 +144,12 @@ fn on_memory_fault(signal: c_int, info: &siginfo_t, registers: &mut Registers<'_
     }
     begin_report();
     call_stack::faulted(registers.instruction(), registers.address(libc::REG_RSP));
-    let what = emulate::refusal(registers);
-    kernel().judge.bug_check(format!("{what} at {}", kernel().describe_address(registers.instruction())));
+    let (rule, what) = emulate::refusal(registers);
+    let what = format!("{what} at {}", kernel().describe_address(registers.instruction()));
+    match rule {
+        Some(rule) => kernel().judge.fatal(rule, what, Vec::new()),
+        None => kernel().judge.bug_check(what),
+    }
 }
 
 fn on_other_fault(signal: c_int, registers: &mut Registers<'_>) {

@@ -177,10 +177,10 @@ fn a_stack_overflow_is_v42() {
 }
 
 #[test]
-fn other_faults_are_bug_checks_with_their_place() {
-    const NAME: &str = "fault::tests::other_faults_are_bug_checks_with_their_place";
+fn other_faults_are_told_with_their_place() {
+    const NAME: &str = "fault::tests::other_faults_are_told_with_their_place";
     let cases = [
-        (read as fn() -> Vec<u8>, "BUGCHECK: read", "sample.sys+0x1001"),
+        (read as fn() -> Vec<u8>, "V36: read", "sample.sys+0x1001"),
         (breakpoint, "BUGCHECK: breakpoint", "sample.sys+0x1001"),
         (undefined, "BUGCHECK: illegal instruction", "sample.sys+0x1000"),
         (fast_fail, "BUGCHECK: fast fail 0x7", "sample.sys+0x1005"),
@@ -220,11 +220,7 @@ fn a_wild_pointer_given_to_the_lab_is_reported_too() {
         install();
         TestDriver::load(pass_on(), &["KeSetEvent"]).call([0x18, 0, 0]);
     });
-    expect(
-        &report,
-        "BUGCHECK:",
-        &["by the lab for the call at sample.sys+0x1011", "KeSetEvent from sample.sys+0x1011"],
-    );
+    expect(&report, "V36:", &["by the lab for the call at sample.sys+0x1011", "KeSetEvent from sample.sys+0x1011"]);
 }
 
 code!(add_to, "add byte ptr [rcx], 1", "ret");

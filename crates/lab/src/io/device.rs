@@ -168,7 +168,7 @@ impl Device {
 
     /// Gives the device an extension of `len` zeroed bytes, once: where the driver finds it.
     pub(crate) fn extend(&self, len: usize) -> *mut u8 {
-        self.extension.get_or_init(|| Lent::open(Kind::Descriptor, len, 16)).driver()
+        self.extension.get_or_init(|| Lent::open(Kind::Object, len, 16)).driver()
     }
 
     /// The extension, where the driver finds it; null where it has none.

@@ -15,16 +15,9 @@ use std::{
 use nblease_ndis::sys;
 use rand::Rng as _;
 
-use super::{
-    Buffering, File,
-    lent::Lent,
-    neither::Neither,
-    poison::{poison_bytes, stale_word},
-    process::ProcessContext,
-    status,
-    status::NtStatus,
-};
+use super::{Buffering, File, lent::Lent, neither::Neither, poison, process::ProcessContext, status, status::NtStatus};
 use crate::{
+    clock::Mode,
     faults::FaultKind,
     history::Event,
     judge::rule,
@@ -134,6 +127,8 @@ pub struct Irp {
     neither: Option<Neither>,
     poison: u64,
     canceled: AtomicBool,
+    /// Its caller cancels it at any moment.
+    impatient: AtomicBool,
     /// What the driver's model keeps for it.
     context: Mutex<usize>,
     state: Mutex<State>,
@@ -182,12 +177,13 @@ impl Irp {
             output_len: call.output_len,
             process,
             file: file.clone(),
-            raw: Lent::open(Kind::Descriptor, size_of::<Raw>(), 16),
+            raw: Lent::open(Kind::Request, size_of::<Raw>(), 16),
             system,
             user,
             neither: (method == Method::Neither).then(|| Neither::new(&call.input, call.output_len, process, poison)),
             poison,
             canceled: AtomicBool::default(),
+            impatient: AtomicBool::default(),
             context: Mutex::default(),
             state: Mutex::default(),
         });
@@ -280,6 +276,11 @@ impl Irp {
         self.user.is_none() && self.neither.is_none()
     }
 
+    /// Whether the driver only reads the output buffer (METHOD_IN_DIRECT).
+    fn is_in_direct(&self) -> bool {
+        matches!(self.major, Major::DeviceControl | Major::InternalDeviceControl) && self.code & 3 == 1
+    }
+
     /// Whether the caller's addresses were passed as they are (METHOD_NEITHER).
     pub fn is_neither(&self) -> bool {
         self.neither.is_some()
@@ -331,6 +332,27 @@ impl Irp {
     /// Keeps a word for the driver's model.
     pub(crate) fn set_context(&self, context: usize) {
         *lock(&self.context) = context;
+    }
+
+    /// Whether its caller cancels it at any moment.
+    pub(super) fn set_impatient(&self, impatient: bool) {
+        self.impatient.store(impatient, Ordering::Relaxed);
+    }
+
+    /// The caller cancels the call on another processor, just before the driver does something to it: by the seed, where
+    /// the caller is one that does so, and with this probability.
+    pub(crate) fn is_cancelled_now(&self, probability: f64) -> bool {
+        self.impatient.load(Ordering::Relaxed)
+            && !self.is_canceled()
+            && kernel().clock.mode() == Mode::Virtual
+            && kernel().rng().random_bool(probability)
+    }
+
+    /// IoCancelIrp on another processor, as far as the bit; the driver's model does the rest.
+    pub(crate) fn set_canceled(&self) {
+        self.canceled.store(true, Ordering::SeqCst);
+        self.note("cancelled by its caller on another processor");
+        self.with_raw(|raw, _| raw.Cancel = 1);
     }
 
     /// The cancel bit.
@@ -416,8 +438,10 @@ impl Irp {
             let from = self.user.as_ref().map(|u| &u.buffer).or(self.system.as_ref());
             let from = from.or(own.map(|own| &own.memory));
             data = from.map(|lent| lent.bytes(information.min(limit))).unwrap_or_default();
-            // In the program's own memory it finds what it had there.
-            let stale = stale_word(&data, self.poison).filter(|_| own.is_none());
+            // In the program's own memory it finds what it had there; with METHOD_IN_DIRECT the output buffer is its data for
+            // the driver.
+            let written = own.is_none() && !self.is_in_direct();
+            let stale = poison::stale(&data, self.poison).filter(|_| written);
             judge.check(rule::V46, stale.is_none(), || {
                 format!(
                     "{} completed with {information} bytes, of which those from {} on were never written",
@@ -491,7 +515,7 @@ fn system_buffer(input: &[u8], len: usize, poison: u64) -> Option<Lent> {
     let len = len.max(input.len());
     (len > 0).then(|| {
         let buffer = Lent::open(Kind::ReadBuffer, len, 16);
-        buffer.fill(0, &poison_bytes(poison, len));
+        buffer.fill(0, &poison::bytes(poison, len));
         buffer.fill(0, input);
         buffer
     })
@@ -504,10 +528,10 @@ fn user_buffer(input: &[u8], len: usize, access: Access, poison: u64) -> Option<
         return None;
     }
     let buffer = Lent::closed(Kind::ReadBuffer, len, 1);
-    buffer.fill(0, &poison_bytes(poison, len));
+    buffer.fill(0, &poison::bytes(poison, len));
     buffer.fill(0, input);
     buffer.give(access);
-    let mdl = Lent::open(Kind::Descriptor, size_of_mdl(buffer.driver().addr(), len), 8);
+    let mdl = Lent::open(Kind::Request, size_of_mdl(buffer.driver().addr(), len), 8);
     let kind = if access == Access::ReadWrite { MdlKind::Locked } else { MdlKind::LockedReadOnly };
     kernel().memory.mdls.write(mdl.driver().cast(), buffer.driver(), len, kind);
     Some(UserBuffer { buffer, mdl })

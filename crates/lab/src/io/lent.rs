@@ -3,11 +3,15 @@
 
 use crate::{
     history::Event,
+    judge::rule,
     kernel::kernel,
     memory::{Access, Kind, PAGE, Span},
 };
 
-/// Bytes in a span of their own.
+/// What the bytes around the data hold.
+const SLACK: u8 = 0xfd;
+
+/// Bytes in a span of their own. What the driver writes beside them on their pages is found when they are closed (V36).
 #[derive(Debug)]
 pub(crate) struct Lent {
     span: Span,
@@ -20,7 +24,33 @@ impl Lent {
     pub(crate) fn closed(kind: Kind, len: usize, align: usize) -> Self {
         let whole = len.max(1).next_multiple_of(PAGE);
         let offset = (whole - len) & !(align - 1);
-        Self { span: kernel().memory.alloc(kind, whole), offset, len }
+        let lent = Self { span: kernel().memory.alloc(kind, whole), offset, len };
+        for (from, to) in lent.slack() {
+            // SAFETY: within the span's pages, which the lab may write.
+            unsafe { lent.span.lab().wrapping_add(from).write_bytes(SLACK, to - from) };
+        }
+        lent
+    }
+
+    /// The bytes of its pages before the data and behind.
+    fn slack(&self) -> [(usize, usize); 2] {
+        [(0, self.offset), (self.offset + self.len, self.span.len())]
+    }
+
+    /// The pattern around the data is as it was (V36).
+    fn check_slack(&self) {
+        let judge = &kernel().judge;
+        judge.evaluated(rule::V36);
+        for (from, to) in self.slack() {
+            // SAFETY: within the span's pages, which the lab may read.
+            let slack = unsafe { std::slice::from_raw_parts(self.span.lab().wrapping_add(from), to - from) };
+            if let Some(at) = slack.iter().position(|byte| *byte != SLACK) {
+                let offset = (from + at).cast_signed() - self.offset.cast_signed();
+                let (kind, len) = (self.span.kind(), self.len);
+                judge.broken(rule::V36, format!("written outside: byte {offset} of a {kind:?} of {len} bytes"));
+                return;
+            }
+        }
     }
 
     /// `len` zeroed bytes that the driver may read and write.
@@ -32,7 +62,7 @@ impl Lent {
 
     /// A copy of `value` that the driver may read and write.
     pub(crate) fn of<T: Copy>(value: T) -> Self {
-        let lent = Self::open(Kind::Descriptor, size_of::<T>(), align_of::<T>());
+        let lent = Self::open(Kind::Object, size_of::<T>(), align_of::<T>());
         lent.write(value);
         lent
     }
@@ -61,6 +91,9 @@ impl Lent {
 
     /// The driver may not touch it from now on.
     pub(crate) fn close(&self, why: &'static str) {
+        if self.span.access() == Some(Access::ReadWrite) {
+            self.check_slack();
+        }
         self.span.close(why);
     }
 

@@ -40,6 +40,7 @@ use crate::{
     kernel::{DriverId, kernel},
     nt,
     sync::lock,
+    thread,
 };
 
 /// The first number given; 1 is the system process's.
@@ -51,13 +52,22 @@ const UNLOAD_LIMIT_NS: u64 = 20_000_000_000;
 /// Who is told of devices that can be opened from now on, by their Win32 names.
 type OnReady = Arc<dyn Fn(&str) + Send + Sync>;
 
+/// A symbolic link.
+#[derive(Clone)]
+struct Link {
+    /// Name of the device that it leads to.
+    device: String,
+    /// Whose code made it.
+    driver: Option<DriverId>,
+}
+
 /// The namespace and what is open.
 #[derive(Default)]
 pub struct Io {
     devices: Mutex<Vec<Arc<Device>>>,
     on_ready: Mutex<Option<OnReady>>,
-    /// Link, without its directory and in lower case, to device name.
-    links: Mutex<BTreeMap<String, String>>,
+    /// By name, without its directory and in lower case.
+    links: Mutex<BTreeMap<String, Link>>,
     numbers: AtomicU64,
     /// Drivers whose unload was put off, and whether it is under way now.
     unloading: Mutex<BTreeMap<DriverId, bool>>,
@@ -107,7 +117,7 @@ impl Io {
         if links.contains_key(&link) {
             return Err(status::OBJECT_NAME_COLLISION);
         }
-        links.insert(link, device.to_owned());
+        links.insert(link, Link { device: device.to_owned(), driver: thread::current_driver() });
         Ok(())
     }
 
@@ -121,7 +131,7 @@ impl Io {
     fn resolve(&self, path: &str) -> Result<Arc<Device>, NtStatus> {
         let link = path.strip_prefix(r"\\.\").map(str::to_lowercase).or_else(|| link_key(path));
         let device = match link {
-            Some(link) => lock(&self.links).get(&link).cloned().ok_or(status::OBJECT_NAME_NOT_FOUND)?,
+            Some(link) => lock(&self.links).get(&link).cloned().ok_or(status::OBJECT_NAME_NOT_FOUND)?.device,
             None if path.starts_with('\\') => path.to_owned(),
             None => return Err(status::OBJECT_NAME_INVALID),
         };
@@ -134,7 +144,9 @@ impl Io {
     /// file lives until [`Self::dereference_file`].
     pub(crate) fn open_by_name(&self, name: &str) -> Result<Arc<File>, NtStatus> {
         let name = match link_key(name) {
-            Some(link) => lock(&self.links).get(&link).cloned().ok_or(status::OBJECT_NAME_NOT_FOUND)?,
+            Some(link) => {
+                lock(&self.links).get(&link).map(|link| link.device.clone()).ok_or(status::OBJECT_NAME_NOT_FOUND)?
+            }
             None => name.to_owned(),
         };
         let found = lock(&self.devices).iter().find(|d| d.name().is_some_and(|n| same(n, &name))).cloned();
@@ -165,7 +177,7 @@ impl Io {
         let Some(callback) = lock(&self.on_ready).clone() else { return };
         let links = lock(&self.links).clone();
         let name = device.name().unwrap_or_default();
-        for link in links.iter().filter(|(_, target)| same(target, name)).map(|(link, _)| link) {
+        for link in links.iter().filter(|(_, link)| same(&link.device, name)).map(|(name, _)| name) {
             callback(&format!(r"\\.\{link}"));
         }
     }
@@ -264,11 +276,19 @@ impl Io {
         kernel().judge.check(rule::V48, open.is_empty(), || {
             format!("{} was unloaded with handles of its device open: {open:?}", kernel().driver_name(driver))
         });
-        let describe = |device: &Arc<Device>| Some(format!("device {:p}, {}", device.object(), device.name()?));
-        let left: Vec<_> = self.devices_of(driver).iter().filter_map(describe).collect();
+        let devices = self.devices_of(driver);
+        let devices = devices.iter().filter(|device| !device.is_deleted());
+        let describe = |device: &Arc<Device>| {
+            format!("device {:p}, {}", device.object(), device.name().unwrap_or("without a name"))
+        };
+        let mut left: Vec<_> = devices.map(describe).collect();
+        let links = lock(&self.links).clone();
+        let links = links.into_iter().filter(|(_, link)| link.driver == Some(driver));
+        left.extend(links.map(|(name, _)| format!("the symbolic link {name}")));
         kernel().judge.check(rule::V35, left.is_empty(), || {
-            format!("{} was unloaded and left its devices behind: {left:?}", kernel().driver_name(driver))
+            format!("{} was unloaded and left behind: {left:?}", kernel().driver_name(driver))
         });
+        lock(&self.links).retain(|_, link| link.driver != Some(driver));
         for device in self.devices_of(driver) {
             device.delete();
         }

@@ -4,7 +4,7 @@ use std::{ptr, sync::Arc};
 
 use nblease_ndis::sys;
 
-use super::{lent::Lent, poison::poison_bytes};
+use super::{lent::Lent, poison};
 use crate::{
     kernel::kernel,
     memory::{Access, Kind, user::Buffer},
@@ -29,7 +29,7 @@ impl Neither {
         };
         Self {
             input: (!input.is_empty()).then(|| buffer(input, Access::ReadOnly)),
-            output: (output_len > 0).then(|| buffer(&poison_bytes(poison, output_len), Access::ReadWrite)),
+            output: (output_len > 0).then(|| buffer(&poison::bytes(poison, output_len), Access::ReadWrite)),
         }
     }
 

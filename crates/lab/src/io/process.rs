@@ -79,6 +79,8 @@ struct Inner {
     name: String,
     number: u64,
     administrator: bool,
+    /// It cancels calls at any moment.
+    impatient: AtomicBool,
     handles: Mutex<Vec<Arc<Slot>>>,
 }
 
@@ -138,8 +140,19 @@ impl Process {
     /// A process; its token says whether it is an administrator's.
     pub fn new(name: &str, administrator: bool) -> Self {
         let number = kernel().io.number();
-        let inner = Inner { name: name.to_owned(), number, administrator, handles: Mutex::default() };
+        let inner = Inner {
+            name: name.to_owned(),
+            number,
+            administrator,
+            impatient: AtomicBool::default(),
+            handles: Mutex::default(),
+        };
         Self { inner: Arc::new(inner) }
+    }
+
+    /// From now on it cancels some of its calls at moments that are awkward for their drivers.
+    pub fn be_impatient(&self) {
+        self.inner.impatient.store(true, Ordering::Relaxed);
     }
 
     /// CreateFileW, overlapped, for reading and writing. `path` is a Win32 device name: `\\.\name`.
@@ -221,6 +234,7 @@ impl Handle {
 
     fn call(&self, call: &Call) -> Pending {
         let irp = Irp::new(&self.slot.file, self.process.number, call);
+        irp.set_impatient(self.process.impatient.load(Ordering::Relaxed));
         if self.is_open() {
             irp::dispatch(&irp);
         } else {

@@ -25,8 +25,6 @@ const REGION: usize = 64 << 30;
 const RESTING: usize = (256 << 20) / PAGE;
 /// What the bytes around an allocation hold.
 const SLACK: u8 = 0xfd;
-/// What fresh memory holds that was not asked to be zeroed.
-const FRESH: u8 = 0xcd;
 /// Alignment of allocations below a page (`ExAllocatePool2`).
 const ALIGNMENT: usize = 16;
 
@@ -112,6 +110,11 @@ fn region() -> &'static Region {
     })
 }
 
+/// What fresh memory holds, again and again, that was not asked to be zeroed: another word in each run.
+pub(crate) fn fresh_word(seed: u64) -> [u8; 8] {
+    (seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0xcdcd_cdcd_cdcd_cdcd).to_le_bytes()
+}
+
 fn page_address(page: usize) -> usize {
     region().start + page * PAGE
 }
@@ -142,7 +145,10 @@ impl Pool {
         fill(0, before, SLACK);
         fill(before + len, pages * PAGE, SLACK);
         if !zeroed {
-            fill(before, before + len, FRESH);
+            let fresh = fresh_word(kernel().seed);
+            // SAFETY: `len` bytes from the start were just taken and made writable, and are this allocation's alone.
+            let bytes = unsafe { std::slice::from_raw_parts_mut(start, len) };
+            bytes.chunks_mut(fresh.len()).for_each(|to| to.copy_from_slice(&fresh[..to.len()]));
         }
         let allocation = Allocation {
             driver,

@@ -14,7 +14,7 @@ use super::map::{self, PAGE, Protection, pages_for};
 use super::runs::Runs;
 use crate::{
     history::{Event, History},
-    judge::rule,
+    judge::{Rule, rule},
     kernel::kernel,
     sync::lock,
 };
@@ -29,8 +29,12 @@ const HISTORY: usize = 32;
 /// What a span holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// Structures: NBLs, NBs, MDLs, IRPs.
+    /// Structures: NBLs, NBs, their MDLs.
     Descriptor,
+    /// An IRP, or the MDL of its buffer.
+    Request,
+    /// Another object of the system's: a device, a file, the context of a framework's object.
+    Object,
     /// The bytes of packets.
     Payload,
     /// A user program's buffer, as an MDL describes it.
@@ -45,10 +49,23 @@ impl Kind {
         matches!(self, Self::Payload | Self::ReadBuffer)
     }
 
+    /// The rule that a touch after the span was closed breaks.
+    pub(crate) fn rule(self) -> Rule {
+        match self {
+            Self::Descriptor | Self::Payload => rule::V16,
+            // A request's buffer goes with the request.
+            Self::Request | Self::ReadBuffer => rule::V43,
+            Self::Program => rule::V40,
+            Self::Object => rule::V36,
+        }
+    }
+
     /// In a report's words.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Descriptor => "structures",
+            Self::Request => "a request",
+            Self::Object => "an object",
             Self::Payload => "payload",
             Self::ReadBuffer => "a request's buffer",
             Self::Program => "a program's buffer",
@@ -267,7 +284,7 @@ impl Span {
         if state.access.take().is_some() {
             self.record.protect(Protection::None);
             // From here on the pages themselves evaluate the rule.
-            kernel().judge.evaluated(rule::V16);
+            kernel().judge.evaluated(self.record.kind.rule());
         }
     }
 

@@ -81,7 +81,7 @@ impl Memory {
             (Some(Kind::Payload), true) => &self.counters.payload_written,
             (Some(Kind::ReadBuffer), false) => &self.counters.read_buffer_read,
             (Some(Kind::ReadBuffer), true) => &self.counters.read_buffer_written,
-            (Some(Kind::Descriptor | Kind::Program) | None, _) => return,
+            (Some(Kind::Descriptor | Kind::Request | Kind::Object | Kind::Program) | None, _) => return,
         };
         counter.fetch_add(len as u64, Ordering::Relaxed);
     }

@@ -188,16 +188,14 @@ pub(super) unsafe extern "efiapi" fn reset_event(event: *mut NDIS_EVENT) {
 }
 
 pub(super) unsafe extern "efiapi" fn wait_event(event: *mut NDIS_EVENT, ms: u32) -> u8 {
-    enter("NdisWaitEvent", PASSIVE_LEVEL);
-    thread::may_wait("NdisWaitEvent");
+    thread::enter_to_wait("NdisWaitEvent", PASSIVE_LEVEL, rule::V09);
     let limit = (ms > 0).then(|| u64::from(ms) * 1_000_000);
     let signalled = || state(event).load(Ordering::SeqCst) != 0;
     u8::from(kernel().sched.wait_until("NdisWaitEvent", limit, &mut || signalled()))
 }
 
 pub(super) unsafe extern "efiapi" fn sleep(microseconds: u32) {
-    enter("NdisMSleep", APC_LEVEL);
-    thread::may_wait("NdisMSleep");
+    thread::enter_to_wait("NdisMSleep", APC_LEVEL, rule::V09);
     kernel().sched.wait_until("NdisMSleep", Some(u64::from(microseconds) * 1000), &mut || false);
 }
 

@@ -1,7 +1,7 @@
 //! Callback objects: routines that drivers register under a name, and that are told when somebody notifies.
 //! Creating and registering below DISPATCH_LEVEL, notifying up to DISPATCH_LEVEL.
 //!
-//! A registration that a driver leaves behind breaks V06.
+//! A registration that a driver leaves behind breaks V35.
 
 use std::{
     collections::BTreeMap,

@@ -38,14 +38,13 @@ pub struct CancelLock {
 /// Takes the cancel spin lock: the IRQL before.
 pub(crate) fn acquire() -> KIRQL {
     let before = irql::raise_to_dispatch();
-    spinlock::acquire("IoAcquireCancelSpinLock", kernel().nt.cancel_lock.word.as_ptr());
+    spinlock::acquire("IoAcquireCancelSpinLock", kernel().nt.cancel_lock.word.as_ptr(), Some(before));
     before
 }
 
 /// Gives it back, and goes to an IRQL.
 pub(crate) fn release(to: KIRQL) {
-    spinlock::release(kernel().nt.cancel_lock.word.as_ptr());
-    irql::lower(to);
+    spinlock::release("IoReleaseCancelSpinLock", kernel().nt.cancel_lock.word.as_ptr(), Some(to));
 }
 
 /// The inline `IoSetCancelRoutine`: the routine before.
@@ -67,7 +66,6 @@ unsafe extern "win64" fn io_acquire_cancel_spin_lock(irql: *mut KIRQL) {
 }
 
 unsafe extern "win64" fn io_release_cancel_spin_lock(to: KIRQL) {
-    spinlock::at_dispatch("IoReleaseCancelSpinLock");
     release(to);
 }
 

@@ -115,7 +115,6 @@ unsafe extern "win64" fn ke_remove_queue_dpc(dpc: *mut KDPC) -> BOOLEAN {
 }
 
 unsafe extern "efiapi" fn ke_flush_queued_dpcs() {
-    enter("KeFlushQueuedDpcs", thread::PASSIVE_LEVEL);
-    kernel().judge.evaluated(rule::V38);
+    thread::enter_to_wait("KeFlushQueuedDpcs", thread::PASSIVE_LEVEL, rule::V09);
     kernel().sched.flush_dpcs();
 }

@@ -70,6 +70,9 @@ pub fn start(driver: DriverId) -> NTSTATUS {
         // SAFETY: the object and the path live as long as the process.
         unsafe { entry(object, &raw mut path) }
     });
+    if status < 0 {
+        super::check_idle(driver);
+    }
     kernel().sched.pump();
     if status < 0 {
         gone(driver);
@@ -137,6 +140,7 @@ pub(crate) fn unload_now(driver: DriverId) {
         // SAFETY: the driver's own routine and object.
         unsafe { routine(object) };
     });
+    super::check_idle(driver);
     kernel().sched.pump();
     gone(driver);
 }
@@ -146,7 +150,7 @@ fn gone(driver: DriverId) {
     crate::ndis::driver::on_unloaded(driver);
     kernel().io.on_unloaded(driver);
     kernel().memory.pool.check_empty(driver);
-    super::check_idle(driver);
+    super::check_closed(driver);
     pe::unmap(driver);
     // Whoever asks for its unload again finds nothing to call.
     kernel().nt.drivers.objects().remove(&driver);

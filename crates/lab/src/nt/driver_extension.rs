@@ -51,7 +51,7 @@ unsafe extern "win64" fn io_allocate_driver_object_extension(
     if extensions.contains_key(&key) {
         return COLLISION;
     }
-    let memory = Lent::open(Kind::Descriptor, len as usize, 16);
+    let memory = Lent::open(Kind::Object, len as usize, 16);
     put(memory.driver().cast());
     extensions.insert(key, memory);
     STATUS_SUCCESS

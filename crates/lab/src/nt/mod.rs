@@ -141,16 +141,25 @@ pub fn exports() -> Vec<&'static [Export]> {
     ]
 }
 
-/// After a driver went: nothing of its own is queued to run (V06).
+/// When a driver's unload routine has returned: none of its code runs or is to run (V35). Its image goes now, while a
+/// thread that it only told to end, or a timer, may still come to it.
 fn check_idle(driver: DriverId) {
     let queued = kernel().sched.dpcs_of(driver);
-    kernel().judge.check(rule::V06, queued == 0, || {
+    kernel().judge.check(rule::V35, queued == 0, || {
         format!("{} was unloaded with {queued} DPCs queued", kernel().driver_name(driver))
     });
     let running = kernel().nt.system_threads.of(driver);
-    kernel().judge.check(rule::V06, running == 0, || {
+    kernel().judge.check(rule::V35, running == 0, || {
         format!("{} was unloaded with {running} of its threads running", kernel().driver_name(driver))
     });
+    let set = kernel().nt.timers.of(driver);
+    kernel().judge.check(rule::V35, set.is_empty(), || {
+        format!("{} was unloaded with timers set: {}", kernel().driver_name(driver), set.join("; "))
+    });
+}
+
+/// After a driver went: it has given back what it opened (V35).
+fn check_closed(driver: DriverId) {
     let nt = &kernel().nt;
     let open = [
         nt.handles.of(driver),
@@ -161,7 +170,7 @@ fn check_idle(driver: DriverId) {
         nt.registrations.of(driver),
     ]
     .concat();
-    kernel().judge.check(rule::V06, open.is_empty(), || {
+    kernel().judge.check(rule::V35, open.is_empty(), || {
         format!("{} was unloaded and left open: {}", kernel().driver_name(driver), open.join("; "))
     });
 }

@@ -45,6 +45,8 @@ pub const EXPORTS: &[Export] = exports! {
     "KeTryToAcquireGuardedMutex" => ex_try_to_acquire_fast_mutex,
 };
 
+const FAST_MUTEX: &str = "fast mutex";
+
 /// Guards the owners of mutexes, which are more than one word.
 static OWNERS: Mutex<()> = Mutex::new(());
 
@@ -201,7 +203,7 @@ fn try_fast(mutex: *mut FastMutex) -> bool {
 }
 
 fn acquire_fast(function: &'static str, mutex: *mut FastMutex) {
-    enter(function, APC_LEVEL);
+    thread::enter_to_wait(function, APC_LEVEL, rule::V09);
     let mine = count_of(mutex).load(Ordering::SeqCst) != 1 && fast(mutex).owner == me();
     if mine {
         kernel().judge.fatal(
@@ -212,12 +214,14 @@ fn acquire_fast(function: &'static str, mutex: *mut FastMutex) {
     }
     kernel().sched.wait_until(function, None, &mut || try_fast(mutex));
     fast(mutex).owner = me();
+    thread::lock_taken(mutex.addr(), FAST_MUTEX);
 }
 
 fn release_fast(function: &'static str, mutex: *mut FastMutex) {
     enter(function, APC_LEVEL);
     let mine = count_of(mutex).load(Ordering::SeqCst) != 1 && fast(mutex).owner == me();
     kernel().judge.check(rule::V39, mine, || format!("{function} of {mutex:p} by a thread that does not hold it"));
+    thread::lock_released(mutex.addr(), FAST_MUTEX);
     fast(mutex).owner = std::ptr::null_mut();
     count_of(mutex).store(1, Ordering::SeqCst);
     kernel().sched.changed();
@@ -233,6 +237,7 @@ unsafe extern "win64" fn ex_try_to_acquire_fast_mutex(mutex: *mut FastMutex) -> 
     let taken = try_fast(mutex);
     if taken {
         fast(mutex).owner = me();
+        thread::lock_taken(mutex.addr(), FAST_MUTEX);
         fast(mutex).old_irql = thread::set_irql(APC_LEVEL).into();
     }
     u8::from(taken)

@@ -1,6 +1,6 @@
 //! Handles and references to objects (`Ob*`, `ZwClose`). PASSIVE_LEVEL; references up to DISPATCH_LEVEL.
 //!
-//! What a driver opened or referenced and has not given back when it is unloaded breaks V06.
+//! What a driver opened or referenced and has not given back when it is unloaded breaks V35.
 
 use std::{
     collections::BTreeMap,

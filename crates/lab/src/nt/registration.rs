@@ -1,5 +1,5 @@
 //! What a driver asks to be told of and has to take back before it goes: processes, threads, images, processors, power
-//! settings, shutdown, bug checks. In the lab none of it happens; what is left behind breaks V06. PASSIVE_LEVEL.
+//! settings, shutdown, bug checks. In the lab none of it happens; what is left behind breaks V35. PASSIVE_LEVEL.
 
 use std::sync::{Mutex, MutexGuard};
 

@@ -1,7 +1,7 @@
 //! `ERESOURCE` and push locks: many readers or one writer, who wait. Up to APC_LEVEL, with APCs disabled.
 //!
 //! After "Introduction to ERESOURCE routines" and the pages of each. The state is kept here by the resource's address;
-//! one whose memory goes, or whose driver does, without `ExDeleteResourceLite` breaks V36 and V06.
+//! one whose memory goes, or whose driver does, without `ExDeleteResourceLite` breaks V36 and V35.
 
 use std::{
     collections::BTreeMap,
@@ -154,7 +154,11 @@ unsafe extern "win64" fn ex_delete_resource_lite(resource: PVOID) -> NTSTATUS {
 }
 
 fn acquire(function: &'static str, resource: PVOID, exclusive: bool, wait: BOOLEAN) -> BOOLEAN {
-    enter(function, APC_LEVEL);
+    if wait == 0 {
+        enter(function, APC_LEVEL);
+    } else {
+        thread::enter_to_wait(function, APC_LEVEL, rule::V09);
+    }
     kernel().judge.check(rule::V09, mutex::critical_regions() > 0 || thread::irql() == APC_LEVEL, || {
         format!("{function} with normal kernel APCs enabled: neither in a critical region nor at APC_LEVEL")
     });
@@ -162,7 +166,6 @@ fn acquire(function: &'static str, resource: PVOID, exclusive: bool, wait: BOOLE
     if wait == 0 {
         return u8::from(attempt());
     }
-    thread::may_wait(function);
     let upgrade = exclusive && with(function, resource, |h| h.shared.contains(&me()) && h.exclusive.is_empty());
     if upgrade {
         let what = format!("{function} of {resource:p} by a thread that holds it shared: it waits for itself");
@@ -251,7 +254,7 @@ unsafe extern "win64" fn ex_initialize_push_lock(at: *mut usize) {
 }
 
 fn acquire_push_lock(function: &'static str, at: PVOID, exclusive: bool) {
-    enter(function, APC_LEVEL);
+    thread::enter_to_wait(function, APC_LEVEL, rule::V09);
     let mine =
         push_lock(at, |holders| holders.exclusive.contains(&me()) || exclusive && holders.shared.contains(&me()));
     if mine {

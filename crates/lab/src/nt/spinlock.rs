@@ -44,6 +44,7 @@ pub const EXPORTS: &[Export] = exports! {
 };
 
 const SPIN_LOCK: &str = "spin lock";
+const QUEUED: &str = "in-stack queued spin lock";
 const EXCLUSIVE: &str = "spin lock (exclusive)";
 const SHARED: &str = "spin lock (shared)";
 /// The word of an `EX_SPIN_LOCK` that a writer holds.
@@ -75,8 +76,12 @@ fn spin(function: &'static str, lock: usize, mut attempt: impl FnMut() -> bool) 
 }
 
 /// Checks that the caller is at DISPATCH_LEVEL, as the functions for DPCs demand.
-pub(super) fn at_dispatch(function: &'static str) {
+fn at_dispatch(function: &'static str) {
     enter(function, HIGH_LEVEL);
+    check_dispatch(function);
+}
+
+fn check_dispatch(function: &'static str) {
     kernel().judge.check(rule::V09, thread::irql() >= DISPATCH_LEVEL, || {
         format!("{function} called at IRQL {}, below DISPATCH_LEVEL", thread::irql())
     });
@@ -96,18 +101,46 @@ unsafe fn ex_word<'a>(lock: *mut LONG) -> &'a AtomicI32 {
     unsafe { AtomicI32::from_ptr(lock) }
 }
 
-pub(super) fn acquire(function: &'static str, lock: *mut KSPIN_LOCK) {
+/// Takes a spin lock at DISPATCH_LEVEL. `before`: the IRQL before, where that was raised for it.
+pub(super) fn acquire(function: &'static str, lock: *mut KSPIN_LOCK, before: Option<KIRQL>) {
+    acquire_as(SPIN_LOCK, function, lock, before);
+}
+
+fn acquire_as(kind: &'static str, function: &'static str, lock: *mut KSPIN_LOCK, before: Option<KIRQL>) {
     // SAFETY: the DDI demands a spin lock; a pointer to something else faults and is reported.
     let word = unsafe { word(lock) };
     // Noted first: a thread that takes it twice is told so rather than spins.
-    thread::lock_taken(lock.addr(), SPIN_LOCK);
+    note_taken(lock.addr(), kind, before);
     spin(function, lock.addr(), || word.compare_exchange(0, 1, Ordering::Acquire, Ordering::Relaxed).is_ok());
 }
 
-pub(super) fn release(lock: *mut KSPIN_LOCK) {
-    thread::lock_released(lock.addr(), SPIN_LOCK);
+/// Gives a spin lock back, and goes to an IRQL where one is given.
+pub(super) fn release(function: &'static str, lock: *mut KSPIN_LOCK, to: Option<KIRQL>) {
+    release_as(SPIN_LOCK, function, lock, to);
+}
+
+fn release_as(kind: &'static str, function: &'static str, lock: *mut KSPIN_LOCK, to: Option<KIRQL>) {
+    enter(function, HIGH_LEVEL);
+    note_released(lock.addr(), kind, to);
+    check_dispatch(function);
     // SAFETY: as in `acquire`.
     unsafe { word(lock) }.store(0, Ordering::Release);
+    to.into_iter().for_each(irql::lower);
+}
+
+fn note_taken(lock: usize, kind: &'static str, before: Option<KIRQL>) {
+    match before {
+        Some(before) => thread::lock_taken_from(before, lock, kind),
+        None => thread::lock_taken(lock, kind),
+    }
+}
+
+/// First of all: whether the lock is held says more than the IRQL.
+fn note_released(lock: usize, kind: &'static str, to: Option<KIRQL>) {
+    match to {
+        Some(to) => thread::lock_released_to(to, lock, kind),
+        None => thread::lock_released(lock, kind),
+    }
 }
 
 unsafe extern "efiapi" fn ke_initialize_spin_lock(lock: *mut KSPIN_LOCK) {
@@ -119,13 +152,13 @@ unsafe extern "efiapi" fn ke_initialize_spin_lock(lock: *mut KSPIN_LOCK) {
 unsafe extern "efiapi" fn ke_acquire_spin_lock_raise_to_dpc(lock: *mut KSPIN_LOCK) -> KIRQL {
     enter("KeAcquireSpinLockRaiseToDpc", DISPATCH_LEVEL);
     let before = irql::raise_to_dispatch();
-    acquire("KeAcquireSpinLockRaiseToDpc", lock);
+    acquire("KeAcquireSpinLockRaiseToDpc", lock, Some(before));
     before
 }
 
 unsafe extern "efiapi" fn ke_acquire_spin_lock_at_dpc_level(lock: *mut KSPIN_LOCK) {
     at_dispatch("KeAcquireSpinLockAtDpcLevel");
-    acquire("KeAcquireSpinLockAtDpcLevel", lock);
+    acquire("KeAcquireSpinLockAtDpcLevel", lock, None);
 }
 
 unsafe extern "win64" fn ke_try_to_acquire_spin_lock_at_dpc_level(lock: *mut KSPIN_LOCK) -> u8 {
@@ -145,20 +178,17 @@ unsafe extern "win64" fn ke_test_spin_lock(lock: *mut KSPIN_LOCK) -> u8 {
 }
 
 unsafe extern "efiapi" fn ke_release_spin_lock(lock: *mut KSPIN_LOCK, to: KIRQL) {
-    at_dispatch("KeReleaseSpinLock");
-    release(lock);
-    irql::lower(to);
+    release("KeReleaseSpinLock", lock, Some(to));
 }
 
 unsafe extern "efiapi" fn ke_release_spin_lock_from_dpc_level(lock: *mut KSPIN_LOCK) {
-    at_dispatch("KeReleaseSpinLockFromDpcLevel");
-    release(lock);
+    release("KeReleaseSpinLockFromDpcLevel", lock, None);
 }
 
 unsafe extern "efiapi" fn ke_acquire_in_stack_queued_spin_lock(lock: *mut KSPIN_LOCK, handle: *mut KLOCK_QUEUE_HANDLE) {
     enter("KeAcquireInStackQueuedSpinLock", DISPATCH_LEVEL);
     let before = irql::raise_to_dispatch();
-    acquire("KeAcquireInStackQueuedSpinLock", lock);
+    acquire_as(QUEUED, "KeAcquireInStackQueuedSpinLock", lock, Some(before));
     fill(handle, lock, before);
 }
 
@@ -167,7 +197,7 @@ unsafe extern "efiapi" fn ke_acquire_in_stack_queued_spin_lock_at_dpc_level(
     handle: *mut KLOCK_QUEUE_HANDLE,
 ) {
     at_dispatch("KeAcquireInStackQueuedSpinLockAtDpcLevel");
-    acquire("KeAcquireInStackQueuedSpinLockAtDpcLevel", lock);
+    acquire_as(QUEUED, "KeAcquireInStackQueuedSpinLockAtDpcLevel", lock, None);
     fill(handle, lock, thread::irql());
 }
 
@@ -179,93 +209,90 @@ fn fill(handle: *mut KLOCK_QUEUE_HANDLE, lock: *mut KSPIN_LOCK, irql: KIRQL) {
 }
 
 unsafe extern "efiapi" fn ke_release_in_stack_queued_spin_lock(handle: *mut KLOCK_QUEUE_HANDLE) {
-    at_dispatch("KeReleaseInStackQueuedSpinLock");
     // SAFETY: the handle that the acquisition filled.
     let KLOCK_QUEUE_HANDLE { LockQueue, OldIrql } = unsafe { *handle };
-    release(LockQueue.Lock);
-    irql::lower(OldIrql);
+    release_as(QUEUED, "KeReleaseInStackQueuedSpinLock", LockQueue.Lock, Some(OldIrql));
 }
 
 unsafe extern "efiapi" fn ke_release_in_stack_queued_spin_lock_from_dpc_level(handle: *mut KLOCK_QUEUE_HANDLE) {
-    at_dispatch("KeReleaseInStackQueuedSpinLockFromDpcLevel");
     // SAFETY: the handle that the acquisition filled.
     let lock = unsafe { *handle }.LockQueue.Lock;
-    release(lock);
+    release_as(QUEUED, "KeReleaseInStackQueuedSpinLockFromDpcLevel", lock, None);
 }
 
-fn acquire_exclusive(function: &'static str, lock: *mut LONG) {
+fn acquire_exclusive(function: &'static str, lock: *mut LONG, before: Option<KIRQL>) {
     // SAFETY: the DDI demands an `EX_SPIN_LOCK`.
     let word = unsafe { ex_word(lock) };
-    thread::lock_taken(lock.addr(), EXCLUSIVE);
+    note_taken(lock.addr(), EXCLUSIVE, before);
     spin(function, lock.addr(), || word.compare_exchange(0, WRITER, Ordering::Acquire, Ordering::Relaxed).is_ok());
 }
 
-fn release_exclusive(lock: *mut LONG) {
-    thread::lock_released(lock.addr(), EXCLUSIVE);
+fn release_exclusive(function: &'static str, lock: *mut LONG, to: Option<KIRQL>) {
+    enter(function, HIGH_LEVEL);
+    note_released(lock.addr(), EXCLUSIVE, to);
+    check_dispatch(function);
     // SAFETY: as in `acquire_exclusive`.
     unsafe { ex_word(lock) }.store(0, Ordering::Release);
+    to.into_iter().for_each(irql::lower);
 }
 
-fn acquire_shared(function: &'static str, lock: *mut LONG) {
+fn acquire_shared(function: &'static str, lock: *mut LONG, before: Option<KIRQL>) {
     // SAFETY: the DDI demands an `EX_SPIN_LOCK`.
     let word = unsafe { ex_word(lock) };
-    thread::lock_taken(lock.addr(), SHARED);
+    note_taken(lock.addr(), SHARED, before);
     spin(function, lock.addr(), || {
         let readers = word.load(Ordering::Relaxed);
         readers >= 0 && word.compare_exchange(readers, readers + 1, Ordering::Acquire, Ordering::Relaxed).is_ok()
     });
 }
 
-fn release_shared(lock: *mut LONG) {
-    thread::lock_released(lock.addr(), SHARED);
+fn release_shared(function: &'static str, lock: *mut LONG, to: Option<KIRQL>) {
+    enter(function, HIGH_LEVEL);
+    note_released(lock.addr(), SHARED, to);
+    check_dispatch(function);
     // SAFETY: as in `acquire_shared`.
     unsafe { ex_word(lock) }.fetch_sub(1, Ordering::Release);
+    to.into_iter().for_each(irql::lower);
 }
 
 unsafe extern "efiapi" fn ex_acquire_spin_lock_exclusive(lock: *mut LONG) -> KIRQL {
     enter("ExAcquireSpinLockExclusive", DISPATCH_LEVEL);
     let before = irql::raise_to_dispatch();
-    acquire_exclusive("ExAcquireSpinLockExclusive", lock);
+    acquire_exclusive("ExAcquireSpinLockExclusive", lock, Some(before));
     before
 }
 
 unsafe extern "efiapi" fn ex_acquire_spin_lock_exclusive_at_dpc_level(lock: *mut LONG) {
     at_dispatch("ExAcquireSpinLockExclusiveAtDpcLevel");
-    acquire_exclusive("ExAcquireSpinLockExclusiveAtDpcLevel", lock);
+    acquire_exclusive("ExAcquireSpinLockExclusiveAtDpcLevel", lock, None);
 }
 
 unsafe extern "efiapi" fn ex_release_spin_lock_exclusive(lock: *mut LONG, to: KIRQL) {
-    at_dispatch("ExReleaseSpinLockExclusive");
-    release_exclusive(lock);
-    irql::lower(to);
+    release_exclusive("ExReleaseSpinLockExclusive", lock, Some(to));
 }
 
 unsafe extern "efiapi" fn ex_release_spin_lock_exclusive_from_dpc_level(lock: *mut LONG) {
-    at_dispatch("ExReleaseSpinLockExclusiveFromDpcLevel");
-    release_exclusive(lock);
+    release_exclusive("ExReleaseSpinLockExclusiveFromDpcLevel", lock, None);
 }
 
 unsafe extern "efiapi" fn ex_acquire_spin_lock_shared(lock: *mut LONG) -> KIRQL {
     enter("ExAcquireSpinLockShared", DISPATCH_LEVEL);
     let before = irql::raise_to_dispatch();
-    acquire_shared("ExAcquireSpinLockShared", lock);
+    acquire_shared("ExAcquireSpinLockShared", lock, Some(before));
     before
 }
 
 unsafe extern "efiapi" fn ex_acquire_spin_lock_shared_at_dpc_level(lock: *mut LONG) {
     at_dispatch("ExAcquireSpinLockSharedAtDpcLevel");
-    acquire_shared("ExAcquireSpinLockSharedAtDpcLevel", lock);
+    acquire_shared("ExAcquireSpinLockSharedAtDpcLevel", lock, None);
 }
 
 unsafe extern "efiapi" fn ex_release_spin_lock_shared(lock: *mut LONG, to: KIRQL) {
-    at_dispatch("ExReleaseSpinLockShared");
-    release_shared(lock);
-    irql::lower(to);
+    release_shared("ExReleaseSpinLockShared", lock, Some(to));
 }
 
 unsafe extern "efiapi" fn ex_release_spin_lock_shared_from_dpc_level(lock: *mut LONG) {
-    at_dispatch("ExReleaseSpinLockSharedFromDpcLevel");
-    release_shared(lock);
+    release_shared("ExReleaseSpinLockSharedFromDpcLevel", lock, None);
 }
 
 unsafe extern "win64" fn ex_try_convert_shared_spin_lock_exclusive(lock: *mut LONG) -> u32 {

@@ -1,6 +1,6 @@
 //! Threads that drivers make (`PsCreateSystemThread`). PASSIVE_LEVEL.
 //!
-//! A thread that still runs when its driver is unloaded breaks V06.
+//! A thread that still runs when its driver is unloaded breaks V35.
 
 use std::{
     arch::naked_asm,

@@ -23,7 +23,7 @@ use crate::{
     exports,
     faults::FaultKind,
     judge::rule,
-    kernel::kernel,
+    kernel::{DriverId, kernel},
     pe::Export,
     sched::TimerId,
     sync::lock,
@@ -54,8 +54,15 @@ const MS_NS: u64 = 1_000_000;
 /// The set timers and the allocated ones, by address.
 #[derive(Default)]
 pub struct Timers {
-    set: Mutex<BTreeMap<usize, TimerId>>,
+    set: Mutex<BTreeMap<usize, Set>>,
     allocated: Mutex<BTreeMap<usize, Arc<ExTimer>>>,
+}
+
+/// A set timer: the scheduler's, and whose it is.
+struct Set {
+    id: TimerId,
+    driver: Option<DriverId>,
+    site: usize,
 }
 
 struct ExTimer {
@@ -73,10 +80,17 @@ impl Timers {
         set.range(start..end).next().map(|(timer, _)| format!("the set timer {timer:#x} in it"))
     }
 
+    /// The timers that a driver set and that have not run out, described.
+    pub(super) fn of(&self, driver: DriverId) -> Vec<String> {
+        let set = lock(&self.set);
+        let of_driver = set.iter().filter(|(_, set)| set.driver == Some(driver));
+        of_driver.map(|(at, set)| format!("timer {at:#x}, set at {}", kernel().describe_address(set.site))).collect()
+    }
+
     /// Sets the timer at `address`, which `fired` is told of at DISPATCH_LEVEL: whether it was set before.
     fn set(&self, address: usize, due: Due, period_ns: u64, mut fired: impl FnMut() + Send + 'static) -> bool {
         let mut set = lock(&self.set);
-        let before = set.remove(&address).is_some_and(|id| kernel().sched.cancel_timer(id));
+        let before = set.remove(&address).is_some_and(|before| kernel().sched.cancel_timer(before.id));
         let fire = move || {
             if period_ns == 0 {
                 lock(&kernel().nt.timers.set).remove(&address);
@@ -84,13 +98,13 @@ impl Timers {
             fired();
         };
         let id = kernel().sched.set_timer(due.ns_from_now(), period_ns, Box::new(fire));
-        set.insert(address, id);
+        set.insert(address, Set { id, driver: thread::current_driver(), site: thread::call_site() });
         before
     }
 
     fn cancel(&self, address: usize) -> bool {
-        let id = lock(&self.set).remove(&address);
-        id.is_some_and(|id| kernel().sched.cancel_timer(id))
+        let set = lock(&self.set).remove(&address);
+        set.is_some_and(|set| kernel().sched.cancel_timer(set.id))
     }
 
     fn ex_timer(&self, function: &'static str, timer: PVOID) -> Arc<ExTimer> {

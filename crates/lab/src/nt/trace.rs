@@ -1,6 +1,6 @@
 //! Tracing: ETW providers, WPP. What a driver writes goes nowhere; nobody listens. Any IRQL, registration at PASSIVE_LEVEL.
 //!
-//! A provider that is registered when its driver is unloaded breaks V06: its enable callback would be called.
+//! A provider that is registered when its driver is unloaded breaks V35: its enable callback would be called.
 
 use std::{collections::BTreeMap, sync::Mutex};
 

@@ -15,7 +15,7 @@ use crate::{
         report::How,
         signals::{Registers, index_of},
     },
-    judge::rule,
+    judge::{Rule, rule},
     kernel::{driver_instruction, kernel},
     memory::PAGE,
     thread::{self, DISPATCH_LEVEL},
@@ -229,20 +229,25 @@ pub fn stepped(registers: &mut Registers<'_>) -> bool {
 }
 
 /// Why an instruction that faulted without an address cannot go on.
-pub fn refusal(registers: &Registers<'_>) -> String {
+pub fn refusal(registers: &Registers<'_>) -> (Option<Rule>, String) {
     match driver_instruction(registers.instruction()) {
         Some([0xcd, 0x29, ..]) => {
             let code = registers.get(libc::REG_RCX).cast_unsigned() as u32;
-            return format!("fast fail {code:#x} ({})", fast_fail_name(code));
+            // The compiler's and the headers' checks for memory that was overwritten.
+            let corrupt = matches!(fast_fail_name(code), "STACK_COOKIE_CHECK_FAILURE" | "CORRUPT_LIST_ENTRY");
+            return (corrupt.then_some(rule::V36), format!("fast fail {code:#x} ({})", fast_fail_name(code)));
         }
-        Some([0xcd, 0x2c, ..]) => return "assertion failed (int 2Ch)".to_owned(),
-        Some([0xcd, vector, ..]) => return format!("interrupt {vector:#x} by an instruction"),
+        Some([0xcd, 0x2c, ..]) => return (None, "assertion failed (int 2Ch)".to_owned()),
+        Some([0xcd, vector, ..]) => return (None, format!("interrupt {vector:#x} by an instruction")),
         _ => {}
     }
     let privileged = decode(registers).filter(Instruction::is_privileged);
     privileged.map_or_else(
-        || "general protection fault: an address that is not canonical, or misaligned vectors".to_owned(),
-        |i| format!("general protection fault: the lab has no privileged instruction {:?}", i.mnemonic()),
+        || {
+            let what = "general protection fault: an address that is not canonical, or misaligned vectors";
+            (Some(rule::V36), what.to_owned())
+        },
+        |i| (None, format!("general protection fault: the lab has no privileged instruction {:?}", i.mnemonic())),
     )
 }
 

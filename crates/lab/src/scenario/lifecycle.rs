@@ -51,6 +51,8 @@ pub struct Lifecycle {
     /// Which calls fail: from the start, but where memory is low ([`Plan::Low`]) only once the drivers run, and in the
     /// end no more.
     pub failing: Plan,
+    /// Programs call with the control codes that drivers may know, and buffers of many lengths.
+    pub thorough: bool,
 }
 
 /// Runs it in a lab: frames that went through.
@@ -66,13 +68,14 @@ pub fn run(lab: &Lab, life: &Lifecycle) -> Result<usize> {
     }
     let adapter_first = kernel().rng().random_bool(0.5);
     let early = adapter_first.then(|| lab.adapter(AdapterConfig::default()));
-    let stranger = Stranger::lie_in_wait();
+    let mut stranger = Stranger::lie_in_wait();
     let mut drivers = Vec::new();
     for path in &life.drivers {
         let Some(driver) = start(lab, life, path)? else { return Ok(0) };
         drivers.push(driver);
     }
     settle();
+    stranger.arrive(life.thorough);
     let adapter = early.unwrap_or_else(|| lab.adapter(AdapterConfig::default()));
     let before = low.then(|| recovery::passed(&adapter));
     if low {
@@ -88,17 +91,17 @@ pub fn run(lab: &Lab, life: &Lifecycle) -> Result<usize> {
         traffic_round(&adapter, &ends, life.rounds);
         traffic::send_and_receive_plain(&adapter, &ends);
         quiet();
+        stranger.call_on();
         cancel_round(&adapter, &ends, life.transparent);
         control_round(&adapter, life.transparent)?;
         // A filter may have something when it is paused.
         traffic::send_and_receive_plain(&adapter, &ends);
-        pause_round(&adapter, life.strict, round == 1);
+        pause_round(&adapter, life.strict, round == 1, || stranger.call_on());
     }
     if before.is_some() {
         faults.end();
-        pause_round(&adapter, life.strict, false);
+        pause_round(&adapter, life.strict, false, || ());
     }
-    stranger.call_and_leave();
     let second = lab.adapter(AdapterConfig { name: "Ethernet 2".to_owned(), ..AdapterConfig::default() });
     settle();
     if kernel().clock.mode() == Mode::Real {
@@ -119,15 +122,34 @@ pub fn run(lab: &Lab, life: &Lifecycle) -> Result<usize> {
         adapter.pause();
     }
     settle();
-    for driver in drivers.into_iter().rev() {
-        ensure!(lab.unload(driver), "{} does not unload", kernel().driver_name(driver));
-    }
+    leave_and_unload(lab, stranger, &drivers)?;
     if life.transparent {
         for ends in [&ends, &second_ends] {
             ends.compare().map_err(anyhow::Error::msg)?;
         }
     }
     Ok(ends.frames() + second_ends.frames())
+}
+
+/// The program leaves and the drivers are unloaded, the last one first: the unload comes first, or while handles are open,
+/// which puts it off.
+fn leave_and_unload(lab: &Lab, mut stranger: Stranger, drivers: &[DriverId]) -> Result<()> {
+    let first = kernel().rng().random_bool(0.5);
+    if first {
+        stranger.leave();
+    }
+    let put_off: Vec<bool> = drivers.iter().rev().map(|driver| !lab.unload(*driver)).collect();
+    if !first {
+        stranger.leave();
+    }
+    for (driver, put_off) in drivers.iter().rev().zip(put_off) {
+        if put_off && kernel().io.is_unload_pending(*driver) {
+            kernel().io.await_unload(*driver);
+        }
+        let gone = crate::nt::driver::object_of(*driver).is_none();
+        ensure!(gone, "{} does not unload", kernel().driver_name(*driver));
+    }
+    Ok(())
 }
 
 /// Loads and starts a driver; none where a call that was planned to fail keeps it from starting.
@@ -235,13 +257,15 @@ fn cancel_round(adapter: &Arc<Adapter>, ends: &Ends, transparent: bool) {
     settle();
 }
 
-/// A pause, perhaps with sends on their way, sends that come all the same where the life is a strict one, a restart.
-fn pause_round(adapter: &Arc<Adapter>, strict: bool, at_once: bool) {
+/// A pause, perhaps with sends on their way, what happens meanwhile, sends that come all the same where the life is a
+/// strict one, a restart.
+fn pause_round(adapter: &Arc<Adapter>, strict: bool, at_once: bool, meanwhile: impl FnOnce()) {
     if at_once {
         adapter.pause_at_once();
     } else {
         adapter.pause();
     }
+    meanwhile();
     if !strict {
         settle();
         adapter.restart();

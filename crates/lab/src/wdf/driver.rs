@@ -85,7 +85,7 @@ pub(crate) unsafe extern "win64" fn create(
     let units: Vec<u8> = path.encode_utf16().chain([0]).flat_map(u16::to_le_bytes).collect();
     let constraints = Constraints::of_driver(id, &attributes);
     let registry_path = path;
-    let path = Lent::open(SpanKind::Descriptor, units.len(), 2);
+    let path = Lent::open(SpanKind::Object, units.len(), 2);
     path.fill(0, &units);
     let body = Body::Driver(Driver { object: driver_object.addr(), unload, constraints, registry_path, path });
     let handle = state().add(Kind::Driver, id, NULL, &attributes, body);
@@ -146,6 +146,10 @@ pub(crate) fn delete_all(id: DriverId) {
     if driver != NULL {
         lifecycle::delete(driver);
     }
+    let left = state().of_driver(id);
+    kernel().judge.check(rule::V35, left.is_empty(), || {
+        format!("objects of the framework outlive their driver, since it holds references to them: {}", left.join(", "))
+    });
 }
 
 /// WdfDriverGetRegistryPath: a string that ends with a zero.

@@ -105,6 +105,14 @@ fn call_contexts(handle: Handle, what: &'static str) {
 
 /// Destroys a disposed object: its children first, then the framework's reference goes.
 pub(crate) fn destroy(handle: Handle) {
+    {
+        let mut state = state();
+        let Some(object) = state.get_mut(handle) else { return };
+        // A child that was deleted by itself, and lives on by a reference, is its parent's still.
+        if std::mem::replace(&mut object.stage, Stage::Destroyed) == Stage::Destroyed {
+            return;
+        }
+    }
     destroy_children(handle);
     release(handle);
 }

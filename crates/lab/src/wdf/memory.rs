@@ -30,7 +30,7 @@ pub(crate) struct Memory {
     /// It stands for locked pages of a program's.
     locks_pages: bool,
     /// The framework's own allocation.
-    _own: Option<Lent>,
+    own: Option<Lent>,
 }
 
 /// `WDFMEMORY_OFFSET`: a part of a memory object.
@@ -53,7 +53,7 @@ pub(crate) unsafe fn part_of(part: *const Offset) -> Option<Offset> {
 impl Memory {
     /// A buffer of a request.
     pub(crate) fn of_request(address: usize, len: usize, read_only: bool) -> Self {
-        Self { address, len, read_only, assignable: false, locks_pages: false, _own: None }
+        Self { address, len, read_only, assignable: false, locks_pages: false, own: None }
     }
 
     /// Pages of a program's, locked by [`crate::memory::user::Programs::lock`] under the object's handle.
@@ -61,8 +61,11 @@ impl Memory {
         Self { locks_pages: true, ..Self::of_request(address, len, read_only) }
     }
 
-    /// The object of that handle is gone: its pages are unlocked.
+    /// The object of that handle is gone: its memory is the driver's no more, and its pages are unlocked.
     pub(crate) fn ends(&self, handle: Handle) {
+        if let Some(own) = &self.own {
+            own.close("its WDFMEMORY was deleted");
+        }
         if self.locks_pages {
             kernel().memory.programs.unlock(handle);
         }
@@ -87,10 +90,10 @@ pub(crate) fn check_pool(ddi: &str, pool: i32) {
 /// Makes a memory object with a buffer of its own: it, and where the driver finds the buffer.
 pub(crate) fn allocate(id: DriverId, attributes: &Attributes, len: usize) -> Result<(Handle, *mut u8), NtStatus> {
     may_allocate(FaultKind::Pool)?;
-    let own = Lent::open(SpanKind::Descriptor, len, 16);
+    let own = Lent::open(SpanKind::Object, len, 16);
     let address = own.driver();
     let parent = if attributes.parent == NULL { default_parent(id) } else { attributes.parent };
-    let memory = Memory { _own: Some(own), ..Memory::of_request(address.expose_provenance(), len, false) };
+    let memory = Memory { own: Some(own), ..Memory::of_request(address.expose_provenance(), len, false) };
     Ok((state().add(Kind::Memory, id, parent, attributes, Body::Memory(memory)), address))
 }
 

@@ -130,6 +130,8 @@ pub(crate) enum Stage {
     Live,
     Disposing,
     Disposed,
+    /// The framework's reference is gone; the driver may hold others.
+    Destroyed,
 }
 
 /// An object.
@@ -170,7 +172,14 @@ pub(crate) struct State {
     objects: HashMap<Handle, Object>,
     /// Start of a context, as the driver knows it, to the object.
     contexts: HashMap<usize, Handle>,
-    dead: VecDeque<(Handle, History)>,
+    dead: VecDeque<Dead>,
+}
+
+/// An object that is no more.
+struct Dead {
+    handle: Handle,
+    parent: Handle,
+    history: History,
 }
 
 macro_rules! accessors {
@@ -259,7 +268,7 @@ impl State {
     /// Adds a context: its memory as the driver knows it, null where the type has no bytes.
     pub(crate) fn add_context(&mut self, handle: Handle, attributes: &Attributes) -> *mut u8 {
         let memory = attributes.context.as_ref().map(|context| {
-            let memory = Lent::open(SpanKind::Descriptor, context.size, 16);
+            let memory = Lent::open(SpanKind::Object, context.size, 16);
             memory.note(Event::here(format!("made as context {} of {handle:#x}", context.name)));
             memory
         });
@@ -320,6 +329,13 @@ impl State {
         handles
     }
 
+    /// All objects that belong to a driver, described.
+    pub(crate) fn of_driver(&self, driver: DriverId) -> Vec<String> {
+        let mut of_driver: Vec<_> = self.objects.iter().filter(|(_, o)| o.driver == driver).collect();
+        of_driver.sort_unstable_by_key(|(handle, _)| **handle);
+        of_driver.iter().map(|(handle, o)| format!("{} {handle:#x}", o.kind.name())).collect()
+    }
+
     /// Objects that live.
     #[cfg(test)]
     pub(crate) fn count(&self) -> usize {
@@ -358,7 +374,7 @@ impl State {
         if self.dead.len() == REMEMBERED {
             self.dead.pop_front();
         }
-        self.dead.push_back((handle, object.history.clone()));
+        self.dead.push_back(Dead { handle, parent: object.parent, history: object.history.clone() });
         Some(object)
     }
 
@@ -377,11 +393,15 @@ impl State {
                 object.history(),
             );
         }
-        let history = || {
-            let dead = self.dead.iter().rev().find(|(h, _)| *h == handle);
-            dead.map(|(_, history)| history.lines()).unwrap_or_default()
-        };
+        let dead = self.dead.iter().rev().find(|dead| dead.handle == handle);
+        let history = || dead.map(|dead| dead.history.lines()).unwrap_or_default();
         match self.kind_of_dead(handle) {
+            // A request's memory object ends with it.
+            Some(Kind::Memory) if dead.and_then(|dead| kind_of(dead.parent)) == Some(Kind::Request) => judge.fatal(
+                rule::V43,
+                format!("{ddi} was given WDFMEMORY {handle:#x} of a request, which was completed"),
+                history(),
+            ),
             Some(Kind::Request) => judge.fatal(
                 rule::V43,
                 format!("{ddi} was given WDFREQUEST {handle:#x}, which was completed"),
@@ -421,7 +441,7 @@ pub(crate) fn describe_handle(address: usize) -> Option<String> {
 pub(crate) fn history_of(handle: usize) -> Option<(&'static str, Vec<String>)> {
     let kind = kind_of(handle)?;
     let state = kernel().wdf.state.try_lock().ok()?;
-    let dead = || state.dead.iter().rev().find(|(h, _)| *h == handle).map(|(_, history)| history.lines());
+    let dead = || state.dead.iter().rev().find(|dead| dead.handle == handle).map(|dead| dead.history.lines());
     let history = state.objects.get(&handle).map(Object::history).or_else(dead)?;
     Some((kind.name(), history))
 }

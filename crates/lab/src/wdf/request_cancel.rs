@@ -118,6 +118,9 @@ fn mark(ddi: &'static str, handle: Handle, callback: EvtRequestCancel, fails: bo
         );
         return Err(status::INVALID_DEVICE_REQUEST);
     }
+    if request.irp.is_cancelled_now(0.25) {
+        request.irp.set_canceled();
+    }
     let (queue_handle, bit) = (request.queue, request.irp.is_canceled());
     let gone = bit || state.queue(ddi, queue_handle).cancels_returned;
     if gone && fails {
@@ -171,6 +174,16 @@ pub(crate) unsafe extern "win64" fn unmark_cancelable(
     let mut state = state();
     let request = state.request("WdfRequestUnmarkCancelable", handle);
     kernel().judge.evaluated(rule::V44);
+    if request.place == Place::Cancelable && request.irp.is_cancelled_now(0.75) {
+        // Another processor was faster, and calls EvtRequestCancel as soon as it gets to it.
+        request.irp.set_canceled();
+        request.place = Place::Canceling;
+        request.canceled = true;
+        let queue = request.queue;
+        state.queue("WdfRequestUnmarkCancelable", queue).canceled.push_back(handle);
+        kernel().sched.queue_work(Box::new(move || queue::dispatch_unless_at_work(queue)));
+        return status::CANCELLED;
+    }
     match request.place {
         Place::Cancelable => {
             request.place = Place::Driver;

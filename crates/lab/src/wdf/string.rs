@@ -29,7 +29,7 @@ impl Text {
     pub(crate) fn new(units: &[u16]) -> Result<Self, NtStatus> {
         let len = u16::try_from((units.len() + 1) * 2).map_err(|_| status::INVALID_BUFFER_SIZE)? - 2;
         let bytes: Vec<u8> = units.iter().copied().chain([0]).flat_map(u16::to_le_bytes).collect();
-        let buffer = Lent::open(SpanKind::Descriptor, bytes.len(), 2);
+        let buffer = Lent::open(SpanKind::Object, bytes.len(), 2);
         buffer.fill(0, &bytes);
         Ok(Self { buffer, len })
     }

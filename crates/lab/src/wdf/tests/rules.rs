@@ -264,7 +264,7 @@ fn v46_output_is_of_the_right_kind_and_length() {
                 handle.read(64);
             }),
             // What lies behind the input in a system buffer is the kernel's: it must not leak.
-            ("V46", "those from 8 on were never written", || {
+            ("V46", "those from 4 on were never written", || {
                 let (_d, _p, handle) = sample(Plan {
                     control: Some(|request, _, _, _| complete(request, status::SUCCESS, 64)),
                     ..Plan::default()
@@ -427,7 +427,7 @@ fn handles_are_what_they_say_and_are_not_used_after_their_end() {
                 // SAFETY: the function looks at its first argument first.
                 unsafe { crate::wdf::queue_state::start(std::ptr::null_mut(), std::ptr::null_mut()) };
             }),
-            ("BUGCHECK", "a WDFDEVICE, which is a handle and no address", || {
+            ("V36", "a WDFDEVICE, which is a handle and no address", || {
                 let _sample = sample(Plan::default());
                 as_driver(|| {
                     let device: *const u64 = std::ptr::with_exposed_provenance(get(&DEVICE));
@@ -468,7 +468,7 @@ fn contexts_are_guarded() {
                     unsafe { past.write_volatile(1) };
                 });
             }),
-            ("V16", "its framework object was destroyed", || {
+            ("V36", "its framework object was destroyed", || {
                 let _sample = sample(Plan::default());
                 as_driver(|| {
                     let context = some_context();
