@@ -117,7 +117,7 @@ fn what_a_driver_does_wrong_with_irps_of_its_own_is_said() {
         ("no location", &["BUGCHECK: NO_MORE_IRP_STACK_LOCATIONS"]),
         ("left", &["V35:", "Irp "]),
         ("file object left", &["V48: sender.sys cannot be unloaded: [\"file"]),
-        ("file left open", &["V06: sender.sys was unloaded and left open: handle"]),
+        ("file left open", &["V35: sender.sys was unloaded and left open: handle"]),
     ];
     for (number, (case, expected)) in (20..).zip(cases) {
         let said = said_by(case, || {

@@ -132,7 +132,7 @@ fn requests_mdls_and_objects_have_their_histories() {
         &[
             "V44: ",
             "history:",
-            "presented to the driver",
+            "presented to ",
             "marked cancelable, from *.sys+0x* (",
             "stack, innermost first:",
         ],

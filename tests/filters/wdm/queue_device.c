@@ -1,13 +1,14 @@
 /* A WDM device that keeps reads in a cancel-safe queue, and one read with a cancel routine of its own.
  *
  * A write hands its bytes to the first read that waits. IOCTL 0 (buffered) says whose call it is; 1 (in direct) sums up the
- * output buffer; 2 (out direct) fills it; 3 (buffered) keeps itself until it is cancelled; 4 is completed by a work item. */
+ * output buffer; 2 (out direct) fills it; 3 (buffered) is kept until it is cancelled or its file closed; 4 is completed by a work item. */
 #include "wdm.h"
 
 struct extension {
     KSPIN_LOCK lock;
     LIST_ENTRY reads;
     IO_CSQ queue;
+    LIST_ENTRY kept; /* under the cancel spin lock */
 };
 
 static UNICODE_STRING device_name = STRING(L"\\Device\\queue_device"), link_name = STRING(L"\\??\\queue_device");
@@ -17,13 +18,14 @@ static PDEVICE_OBJECT device;
 #define OWNER(csq) ((struct extension *)((PUCHAR)(csq) - __builtin_offsetof(struct extension, queue)))
 #define IRP_OF(link) ((PIRP)((PUCHAR)(link) - __builtin_offsetof(IRP, Tail.Overlay.ListEntry)))
 
-static void insert(PIO_CSQ csq, PIRP irp) {
-    PLIST_ENTRY head = &OWNER(csq)->reads, entry = &irp->Tail.Overlay.ListEntry, last = head->Blink;
+static void append(PLIST_ENTRY head, PIRP irp) {
+    PLIST_ENTRY entry = &irp->Tail.Overlay.ListEntry, last = head->Blink;
     entry->Flink = head;
     entry->Blink = last;
     last->Flink = entry;
     head->Blink = entry;
 }
+static void insert(PIO_CSQ csq, PIRP irp) { append(&OWNER(csq)->reads, irp); }
 static void take(PIO_CSQ csq, PIRP irp) {
     PLIST_ENTRY entry = &irp->Tail.Overlay.ListEntry;
     entry->Blink->Flink = entry->Flink;
@@ -47,11 +49,27 @@ static NTSTATUS open(PDEVICE_OBJECT object, PIRP irp) {
 }
 static NTSTATUS close(PDEVICE_OBJECT object, PIRP irp) { return complete(irp, STATUS_SUCCESS, 0); }
 
+/* Takes a kept IRP of a file whose cancel routine will not run. */
+static PIRP take_kept(struct extension *extension, PVOID file) {
+    KIRQL irql;
+    PIRP found = 0;
+    IoAcquireCancelSpinLock(&irql);
+    for (PLIST_ENTRY entry = extension->kept.Flink; entry != &extension->kept && !found; entry = entry->Flink)
+        if (IoGetCurrentIrpStackLocation(IRP_OF(entry))->FileObject == file && IoSetCancelRoutine(IRP_OF(entry), 0))
+            found = IRP_OF(entry);
+    if (found)
+        take(0, found);
+    IoReleaseCancelSpinLock(irql);
+    return found;
+}
+
 static NTSTATUS cleanup(PDEVICE_OBJECT object, PIRP irp) {
     struct extension *extension = object->DeviceExtension;
     PFILE_OBJECT file = IoGetCurrentIrpStackLocation(irp)->FileObject;
     for (PIRP read; (read = IoCsqRemoveNextIrp(&extension->queue, file)) != 0;)
         complete(read, STATUS_CANCELLED, 0);
+    for (PIRP kept; (kept = take_kept(extension, file)) != 0;)
+        complete(kept, STATUS_CANCELLED, 0);
     return complete(irp, STATUS_SUCCESS, 0);
 }
 
@@ -68,8 +86,6 @@ static NTSTATUS write(PDEVICE_OBJECT object, PIRP irp) {
     if (!irp->MdlAddress)
         return complete(irp, STATUS_INVALID_PARAMETER, 0);
     ULONG length = IoGetCurrentIrpStackLocation(irp)->Parameters.Write.Length;
-    if (!irp->MdlAddress)
-        return complete(irp, STATUS_SUCCESS, 0);
     PIRP waiting = IoCsqRemoveNextIrp(&extension->queue, 0);
     if (!waiting)
         return complete(irp, STATUS_DEVICE_BUSY, 0);
@@ -81,11 +97,12 @@ static NTSTATUS write(PDEVICE_OBJECT object, PIRP irp) {
 }
 
 static void cancel(PDEVICE_OBJECT object, PIRP irp) {
+    take(0, irp);
     IoReleaseCancelSpinLock(irp->CancelIrql);
     complete(irp, STATUS_CANCELLED, 0);
 }
 
-static NTSTATUS keep(PIRP irp) {
+static NTSTATUS keep(struct extension *extension, PIRP irp) {
     KIRQL irql;
     IoAcquireCancelSpinLock(&irql);
     IoMarkIrpPending(irp);
@@ -95,6 +112,7 @@ static NTSTATUS keep(PIRP irp) {
         complete(irp, STATUS_CANCELLED, 0);
         return STATUS_PENDING;
     }
+    append(&extension->kept, irp);
     IoReleaseCancelSpinLock(irql);
     return STATUS_PENDING;
 }
@@ -142,7 +160,7 @@ static NTSTATUS control(PDEVICE_OBJECT object, PIRP irp) {
         return complete(irp, STATUS_SUCCESS, length);
     }
     case CODE(3, 0):
-        return keep(irp);
+        return keep(object->DeviceExtension, irp);
     case CODE(4, 0): {
         struct later *later = ExAllocatePool2(POOL_FLAG_NON_PAGED, sizeof(*later), POOL_TAG);
         PVOID item = IoAllocateWorkItem(object);
@@ -189,6 +207,7 @@ NTSTATUS DriverEntry(PDRIVER_OBJECT driver, PUNICODE_STRING registry_path) {
         goto failed;
     struct extension *extension = device->DeviceExtension;
     extension->reads.Flink = extension->reads.Blink = &extension->reads;
+    extension->kept.Flink = extension->kept.Blink = &extension->kept;
     IoCsqInitialize(&extension->queue, insert, take, peek, acquire, release, canceled);
     device->Flags |= DO_DIRECT_IO;
     result = IoCreateSymbolicLink(&link_name, &device_name);

@@ -432,23 +432,23 @@ fn present(driver: DriverId, queue_handle: Handle, request_handle: Handle, seria
         Major::Write => Some(irp.input_len()),
         _ => None,
     };
-    let handled = match irp.major() {
-        Major::Read => events.read.is_some(),
-        Major::Write => events.write.is_some(),
-        Major::DeviceControl => events.device_control.is_some(),
-        Major::InternalDeviceControl => events.internal_device_control.is_some(),
-        _ => false,
-    } || events.default.is_some();
-    if !handled {
+    let handler = match irp.major() {
+        Major::Read => events.read.map(|callback| callback as usize),
+        Major::Write => events.write.map(|callback| callback as usize),
+        Major::DeviceControl => events.device_control.map(|callback| callback as usize),
+        Major::InternalDeviceControl => events.internal_device_control.map(|callback| callback as usize),
+        _ => None,
+    };
+    let Some(handler) = handler.or(events.default.map(|callback| callback as usize)) else {
         return request::complete(request_handle, status::INVALID_DEVICE_REQUEST, 0);
-    }
+    };
     if length == Some(0) && !zero_length {
         return request::complete(request_handle, status::SUCCESS, 0);
     }
     {
         let mut state = state();
         state.request("IRP", request_handle).presented = true;
-        state.note_request(request_handle, || "presented to the driver".to_owned());
+        state.note_request(request_handle, || format!("presented to {}", kernel().describe_address(handler)));
     }
     let (queue, request) = (as_pointer(queue_handle), as_pointer(request_handle));
     let (output, input, code) = (irp.output_len(), irp.input_len(), irp.code());
