@@ -129,13 +129,7 @@ fn requests_mdls_and_objects_have_their_histories() {
     );
     expect(
         "v44_cancelable_request_completed",
-        &[
-            "V44: ",
-            "history:",
-            "presented to ",
-            "marked cancelable, from *.sys+0x* (",
-            "stack, innermost first:",
-        ],
+        &["V44: ", "history:", "presented to ", "marked cancelable, from *.sys+0x* (", "stack, innermost first:"],
     );
     expect("v48_entry_fails_with_a_file_open", &["V48: ", "opened by stranger"]);
     expect(
