@@ -198,7 +198,7 @@ fn what_a_driver_does_wrong_with_the_framework_is_said() {
     let cases = [
         ("takes the device twice", "V39: WdfObjectAcquireLock of"),
         ("releases what it has not", "V39: WdfObjectReleaseLock of"),
-        ("keeps the device", "V09: EvtIoDeviceControl was entered at IRQL 0 and returned at 2"),
+        ("keeps the device", "V39: EvtIoDeviceControl returned with locks held: [callback lock of the framework"),
         ("locks a string", "V07: WdfObjectAcquireLock wants a device or a queue and got WDFSTRING"),
         ("removes what is not there", "V07: WdfCollectionRemove of what is not in"),
         ("uses a deleted collection", "V36: WdfCollectionGetCount was given WDFCOLLECTION"),
