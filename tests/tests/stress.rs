@@ -9,7 +9,7 @@ use nblease_lab::{
 use nblease_tests::built;
 
 /// Rounds that once failed.
-const FOUND: [u64; 11] = [
+const FOUND: [u64; 12] = [
     // A receive that NDIS looped back was leased though nobody had asked for such (V49).
     2_493_001_065_868_230_072,
     9_648_886_400_068_060_533,
@@ -27,6 +27,8 @@ const FOUND: [u64; 11] = [
     5_928_075_211_248_462_119,
     // A timer came before a cancellation was looked at, and completed what it names (V20).
     2_105_204_584_258_061_229,
+    // Two processors cancelled, and one completed what the other did (V20).
+    10_526_718_527_090_942_840,
     // An unload that was put off.
     13_174_024_418_124_447_826,
     5_833_679_380_957_638_813,
