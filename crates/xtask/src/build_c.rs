@@ -3,16 +3,15 @@
 //! Each `tests/filters/NAME.c` is a driver of its own, and each `tests/filters/breakers/NAME.c` is two: `NAME.broken`,
 //! which breaks a rule, and `NAME.sound`, which does the same work as the rule wants it; those of `tests/filters/races` break
 //! it only in some order of events. Each `tests/filters/wdm/NAME.c` is a filter of the kind that others write, with a WDM
-//! device and what the WDK's headers have inline, each `tests/filters/kmdf/NAME.c` one with a control device by KMDF. Each
-//! `tests/filters/field/kernel/NAME.c` is a sound one, `NAME.0`, and one for each line `BREAK n Vnn: ...` of its first
-//! comment, `NAME.n`, which is broken so; the others of `tests/filters/field` are built by `cargo xtask field`. They are
+//! device and what the WDK's headers have inline, each `tests/filters/kmdf/NAME.c` one with a control device by KMDF. Those
+//! of `tests/filters/field` are built by `cargo xtask field`, each sound and broken in every way that it lists. All are
 //! compiled against declarations made from the ABI facts and share no binding with the driver or the lab.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 
 use crate::arch::Arch;
 use crate::wdk::{self, run};
@@ -30,9 +29,7 @@ pub fn run_alone() -> Result<()> {
 pub fn all() -> Result<()> {
     let folder = folder();
     let [breakers, races, wdm, kmdf] = ["breakers", "races", "wdm", "kmdf"].map(|name| folder.join(name));
-    let mut shared = vec![folder.join("passthru.c")];
-    let kernel = Field::folder().join("kernel");
-    shared.extend(shared_by(&[&breakers, &wdm, &kmdf, &kernel])?);
+    let shared = shared_by(&[&breakers, &wdm, &kmdf])?;
 
     let mut jobs = Vec::new();
     for source in paths::files_in(&folder, "c")? {
@@ -45,18 +42,9 @@ pub fn all() -> Result<()> {
     for source in [paths::files_in(&wdm, "c")?, paths::files_in(&kmdf, "c")?].concat() {
         jobs.push(Job::new(source, "sys", None));
     }
-    for source in paths::files_in(&kernel, "c")? {
-        for number in std::iter::once(0).chain(breaks(&source)?) {
-            jobs.push(Job::of_field(&source, &number.to_string(), format!("BREAK={number}")));
-        }
-    }
     let mut made = 0;
     for job in jobs {
-        let inputs = [shared.as_slice(), std::slice::from_ref(&job.source)].concat();
-        if !paths::is_fresh(&job.image, &inputs)? {
-            job.build()?;
-            made += 1;
-        }
+        made += usize::from(job.build_where_stale(&shared)?);
     }
     if made > 0 {
         println!("built {made} filters in {}", output().display());
@@ -77,16 +65,16 @@ impl Field {
 
     /// What all of them need.
     pub fn prepare() -> Result<Self> {
-        Ok(Self { shared: shared_by(&[&Self::folder()])? })
+        let [breakers, wdm] = ["breakers", "wdm"].map(|name| folder().join(name));
+        Ok(Self { shared: shared_by(&[&Self::folder(), &breakers, &wdm])? })
     }
 
     /// Builds one: the image.
     pub fn build(&self, source: &Path, fault: &str) -> Result<PathBuf> {
-        let job = Job::of_field(source, fault, format!("FAULT={fault}"));
-        let inputs = [self.shared.as_slice(), std::slice::from_ref(&job.source)].concat();
-        if !paths::is_fresh(&job.image, &inputs)? {
-            job.build()?;
-        }
+        let name = Path::new("field").join(source.file_stem().unwrap_or_default());
+        let image = output().join(name.with_extension(format!("{fault}.sys")));
+        let job = Job { source: source.to_owned(), image, define: Some(format!("FAULT={fault}")) };
+        job.build_where_stale(&self.shared)?;
         Ok(job.image)
     }
 }
@@ -95,22 +83,17 @@ fn folder() -> PathBuf {
     paths::root().join("tests/filters")
 }
 
-/// The headers of these folders and those that all filters have, and the import libraries.
+/// What sources of these folders include and link: their headers and those of all filters, the filter that most start from,
+/// and the import libraries.
 fn shared_by(folders: &[&Path]) -> Result<Vec<PathBuf>> {
-    let mut shared = paths::files_in(&folder().join("include"), "h")?;
+    let mut shared = vec![folder().join("passthru.c")];
+    shared.extend(paths::files_in(&folder().join("include"), "h")?);
     for folder in folders {
         shared.extend(paths::files_in(folder, "h")?);
     }
     shared.extend(libraries());
     shared.extend(wdm_libraries()?);
     Ok(shared)
-}
-
-/// The numbers of the ways in which a filter in the style of the field is broken, by its own comment.
-fn breaks(source: &Path) -> Result<Vec<u32>> {
-    let text = fs::read_to_string(source).with_context(|| source.display().to_string())?;
-    let lines = text.lines().filter_map(|line| line.strip_prefix(" * BREAK ")?.split(' ').next());
-    lines.map(|number| number.parse().with_context(|| format!("{}: BREAK {number}", source.display()))).collect()
 }
 
 /// Where they are.
@@ -153,11 +136,14 @@ impl Job {
         Self { source, image, define }
     }
 
-    /// One of the variants of a filter of the field.
-    fn of_field(source: &Path, variant: &str, define: String) -> Self {
-        let name = Path::new("field").join(source.file_stem().unwrap_or_default());
-        let image = output().join(name.with_extension(format!("{variant}.sys")));
-        Self { source: source.to_owned(), image, define: Some(define) }
+    /// Builds it, unless the image is newer than the source and what it shares with others: whether it was built.
+    fn build_where_stale(&self, shared: &[PathBuf]) -> Result<bool> {
+        let inputs = [shared, std::slice::from_ref(&self.source)].concat();
+        let is_stale = !paths::is_fresh(&self.image, &inputs)?;
+        if is_stale {
+            self.build()?;
+        }
+        Ok(is_stale)
     }
 
     fn build(&self) -> Result<()> {

@@ -23,6 +23,7 @@ mod rules;
 mod setup;
 mod stress;
 mod test;
+mod trials;
 mod wdk;
 mod workspace;
 

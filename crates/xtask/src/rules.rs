@@ -8,19 +8,16 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 
 use crate::arch::Arch;
+use crate::trials::{self, EXIT_VIOLATION};
 use crate::{build_c, paths, programs, setup, wdk};
 
 /// Several, since what a filter gets to see depends on it.
 const SEEDS: std::ops::Range<u64> = 1..4;
-/// The lab's exit status where a rule was broken.
-const EXIT_VIOLATION: i32 = 70;
 
 /// Rules about a call, a callback or the image: there is no object whose history could be told.
 const ABOUT_NO_OBJECT: &[&str] = &["V09", "V10", "V11", "V24", "V28", "V29", "V37", "V38", "V41", "V42", "V45"];
@@ -46,25 +43,12 @@ pub fn run() -> Result<()> {
     let strange = trials.iter().find(|trial| !rules.contains(&trial.rule));
     ensure!(strange.is_none(), "{} is named after no rule", strange.map_or("", |trial| &trial.name));
 
-    let (next, faults) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
-    std::thread::scope(|scope| {
-        for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
-            scope.spawn(|| {
-                while let Some(trial) = trials.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    if let Err(error) = trial.run(&lab) {
-                        let text = format!("{}: {error:#}", trial.filter());
-                        faults.lock().expect("no thread panics").push((trial.rule.clone(), trial.broken, text));
-                    }
-                }
-            });
-        }
-    });
-    let faults = faults.into_inner().expect("no thread panics");
-    for (_, _, text) in &faults {
-        eprintln!("{text}");
+    let faults = trials::run_all(&trials, |trial| trial.run(&lab));
+    for (trial, error) in &faults {
+        eprintln!("{}: {error:#}", trial.filter());
     }
     let kept = |broken: bool| -> BTreeSet<&String> {
-        let failed = |rule: &String| faults.iter().any(|(at, was, _)| at == rule && *was == broken);
+        let failed = |rule: &String| faults.iter().any(|(trial, _)| trial.rule == *rule && trial.broken == broken);
         trials.iter().filter(|t| t.broken == broken && !failed(&t.rule)).map(|t| &t.rule).collect()
     };
     let (breakers, twins) = (kept(true), kept(false));

@@ -1,5 +1,5 @@
 /* Takes no part in the data path: attaches, watches events and status, keeps nothing. */
-#include "field.h"
+#include "data_path.h"
 
 enum {
     SOUND,

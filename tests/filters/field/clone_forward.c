@@ -1,5 +1,5 @@
 /* Sends and indicates clones; the original waits until its clone is back. */
-#include "field.h"
+#include "data_path.h"
 
 enum {
     SOUND,

@@ -1,5 +1,5 @@
 /* Drops LLDP, and IPv4 from one network: sends are completed, receives returned; all else passes. */
-#include "field.h"
+#include "data_path.h"
 
 enum {
     SOUND,

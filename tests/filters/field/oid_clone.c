@@ -1,5 +1,5 @@
 /* Forwards OID requests as clones, direct ones too, and asks for the link's speed itself when it restarts. */
-#include "field.h"
+#include "data_path.h"
 
 enum {
     SOUND,

@@ -1,5 +1,5 @@
 /* Passes everything on, list by list, as it came. */
-#include "field.h"
+#include "data_path.h"
 
 enum {
     SOUND,

@@ -1,5 +1,5 @@
 /* Delays receives by 5 ms: a work item indicates what is queued. What is lent goes up at once. */
-#include "field.h"
+#include "data_path.h"
 
 enum {
     SOUND,

@@ -1,5 +1,5 @@
 /* Delays sends by 20 ms: a queue under a spin lock, and an NDIS timer that sends what is in it. */
-#include "field.h"
+#include "data_path.h"
 
 enum {
     SOUND,

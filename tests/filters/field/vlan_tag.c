@@ -1,6 +1,6 @@
 /* Puts an 802.1Q tag into each frame that is sent: retreats by four bytes, moves the addresses, and undoes both when the
  * send is completed. What may not be written, or has no room to be mapped, passes untagged. */
-#include "field.h"
+#include "data_path.h"
 
 enum {
     SOUND,

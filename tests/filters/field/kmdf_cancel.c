@@ -1,16 +1,18 @@
-/* A control that the driver keeps, marked cancelable, until a timer answers it; a context says whose it is.
- *
- * BREAK 1 V44: it is completed without being unmarked.
- * BREAK 3 V44: it is forwarded while it is marked.
- * BREAK 4 V44: the timer completes it without a look at who has it, as its cancel callback does.
- * BREAK 5 V47: its cancel callback does not complete it.
- * BREAK 6 V44: it is marked twice.
- * BREAK 7 V39: its cancel callback completes it with the lock held.
- * BREAK 8 V44: it is unmarked and was not marked.
- * BREAK 9 V43: marking it failed, and it is kept as if it had not.
- * BREAK 10 V44: the driver asks whether it is cancelled while it is marked.
- */
-#include "kmdf_field.h"
+/* A control that the driver keeps, marked cancelable, until a timer answers it; a context says whose it is. */
+#include "kmdf_device.h"
+
+enum {
+    SOUND,
+    STAYS_MARKED, /* V44: it is completed without being unmarked */
+    FORWARDS_MARKED, /* V44: it is forwarded while it is marked */
+    BOTH_COMPLETE, /* V44: the timer completes it without a look at who has it, as its cancel callback does */
+    CANCEL_FORGETS, /* V47: its cancel callback does not complete it */
+    MARKS_TWICE, /* V44: it is marked twice */
+    CANCEL_UNDER_LOCK, /* V39: its cancel callback completes it with the lock held */
+    UNMARKS_UNMARKED, /* V44: it is unmarked and was not marked */
+    KEEPS_UNMARKED, /* V43: marking it failed, and it is kept as if it had not */
+    ASKS_WHILE_MARKED, /* V44: the driver asks whether it is cancelled while it is marked */
+};
 
 struct owner { ULONG number; };
 CONTEXT_TYPE(owner)
@@ -21,13 +23,12 @@ static WDFREQUEST kept;
 
 static void canceled(WDFREQUEST request) {
     WdfSpinLockAcquire(lock);
-    if (kept == request && BREAK != 4)
+    if (kept == request && FAULT != BOTH_COMPLETE)
         kept = 0;
-#if BREAK == 7
-    WdfRequestComplete(request, STATUS_CANCELLED);
-#endif
+    if (FAULT == CANCEL_UNDER_LOCK)
+        WdfRequestComplete(request, STATUS_CANCELLED);
     WdfSpinLockRelease(lock);
-    if (BREAK != 5 && BREAK != 7)
+    if (FAULT != CANCEL_FORGETS && FAULT != CANCEL_UNDER_LOCK)
         WdfRequestComplete(request, STATUS_CANCELLED);
 }
 
@@ -36,19 +37,17 @@ static WDFREQUEST take(void) {
     WDFREQUEST request;
     WdfSpinLockAcquire(lock);
     request = kept;
-#if BREAK == 1 || BREAK == 3
-    kept = 0;
-#elif BREAK == 4
-    kept = 0;
-#elif BREAK == 10
-    if (request && WdfRequestIsCanceled(request))
-        request = 0;
-#else
-    if (request && WdfRequestUnmarkCancelable(request) == STATUS_CANCELLED)
-        request = 0;
-    if (request)
+    if (FAULT == STAYS_MARKED || FAULT == FORWARDS_MARKED || FAULT == BOTH_COMPLETE) {
         kept = 0;
-#endif
+    } else if (FAULT == ASKS_WHILE_MARKED) {
+        if (request && WdfRequestIsCanceled(request))
+            request = 0;
+    } else {
+        if (request && WdfRequestUnmarkCancelable(request) == STATUS_CANCELLED)
+            request = 0;
+        if (request)
+            kept = 0;
+    }
     WdfSpinLockRelease(lock);
     return request;
 }
@@ -57,10 +56,10 @@ static void tick(WDFTIMER self) {
     WDFREQUEST request = take();
     if (!request)
         return;
-#if BREAK == 3
-    WdfRequestForwardToIoQueue(request, manual);
-    return;
-#endif
+    if (FAULT == FORWARDS_MARKED) {
+        WdfRequestForwardToIoQueue(request, manual);
+        return;
+    }
     get_owner(request)->number++;
     WdfRequestComplete(request, STATUS_SUCCESS);
 }
@@ -80,14 +79,12 @@ static void keep(WDFQUEUE from, WDFREQUEST request, size_t output, size_t input,
     }
     WdfSpinLockAcquire(lock);
     if (!kept) {
-#if BREAK == 8
-        WdfRequestUnmarkCancelable(request);
-#endif
+        if (FAULT == UNMARKS_UNMARKED)
+            WdfRequestUnmarkCancelable(request);
         status = WdfRequestMarkCancelableEx(request, canceled);
-#if BREAK == 6
-        WdfRequestMarkCancelableEx(request, canceled);
-#endif
-        if (status >= 0 || BREAK == 9)
+        if (FAULT == MARKS_TWICE)
+            WdfRequestMarkCancelableEx(request, canceled);
+        if (status >= 0 || FAULT == KEEPS_UNMARKED)
             kept = request;
     }
     WdfSpinLockRelease(lock);

@@ -1,17 +1,15 @@
 /* The pass-through filter with a WDM control device, as filters in the field have one: by NdisRegisterDeviceEx, or by
- * IoCreateDevice. What files beside this one start from.
+ * IoCreateDevice.
  *
- * Each is a sound filter, and by lines `BREAK n Vnn: ...` in its first comment says how it is broken where it is built
- * with BREAK=n. A file defines what it wants of `create`, `cleanup`, `dispatch_read`, `dispatch_write`, `control` with
- * macros named HAS_*, and `begin` and `end` with HAS_BEGIN and HAS_END, for what is there from entry to unload. */
+ * A file defines what it wants of `create`, `cleanup`, `dispatch_read`, `dispatch_write`, `control` with macros named HAS_*,
+ * and `begin` and `end` with HAS_BEGIN and HAS_END, for what is there from entry to unload. */
 #pragma once
-#include "../../wdm/wdm.h"
+#include "../wdm/wdm.h"
+#include "field.h"
 
 #define CONTAINING(address, type, field) ((type *)((PUCHAR)(address) - __builtin_offsetof(type, field)))
-#define TAG 0x646c6546 /* "Feld" */
-#define IOCTL(function, method) (0x12 << 16 | (0x800 + (function)) << 2 | (method))
+#define IOCTL(function, method) CODE(0x800 + (function), method)
 #define MM_PRIORITY (16 | 0x40000000) /* NormalPagePriority | MdlMappingNoExecute */
-#define MILLISECONDS(n) (-10000ll * (n))
 
 static inline void InitializeListHead(PLIST_ENTRY head) { head->Flink = head->Blink = head; }
 static inline BOOLEAN IsListEmpty(PLIST_ENTRY head) { return head->Flink == head; }

@@ -1,23 +1,25 @@
 /* The framework's objects, as a driver makes them at its start and uses them when it pauses: locks, memory, a collection, a
- * string, a list of memory, a timer, a DPC, a work item, contexts and references.
- *
- * BREAK 1 V36: an object is used after it was deleted.
- * BREAK 2 V36: an object's context is read after the object was deleted.
- * BREAK 3 V39: a wait lock is taken twice.
- * BREAK 4 V39: a wait lock is released that nobody holds.
- * BREAK 5 V45: a wait lock is waited for at DISPATCH_LEVEL.
- * BREAK 6 V45: a timer's end is waited for at DISPATCH_LEVEL.
- * BREAK 7 V39: a spin lock is taken twice.
- * BREAK 8 V39: a spin lock is held when the callback returns.
- * BREAK 9 V36: memory is written beyond its end.
- * BREAK 10 V36: memory is written before its start.
- * BREAK 11 V45: a work item is waited for at DISPATCH_LEVEL.
- * BREAK 12 V36: an object is deleted twice.
- * BREAK 13 V36: a context is written beyond its end.
- * BREAK 14 V39: two spin locks are taken in both orders.
- * BREAK 15 V35: a reference is never given back.
- */
-#include "kmdf_field.h"
+ * string, a list of memory, a timer, a DPC, a work item, contexts and references. */
+#include "kmdf_device.h"
+
+enum {
+    SOUND,
+    USES_DELETED, /* V36: an object is used after it was deleted */
+    CONTEXT_OF_DELETED, /* V36: an object's context is read after the object was deleted */
+    WAIT_LOCK_TWICE, /* V39: a wait lock is taken twice */
+    WAIT_LOCK_NOT_HELD, /* V39: a wait lock is released that nobody holds */
+    WAIT_LOCK_AT_DISPATCH, /* V45: a wait lock is waited for at DISPATCH_LEVEL */
+    TIMER_AT_DISPATCH, /* V45: a timer's end is waited for at DISPATCH_LEVEL */
+    SPIN_LOCK_TWICE, /* V39: a spin lock is taken twice */
+    RETURNS_LOCKED, /* V39: a spin lock is held when the callback returns */
+    WRITES_BEYOND, /* V36: memory is written beyond its end */
+    WRITES_BEFORE, /* V36: memory is written before its start */
+    WORK_AT_DISPATCH, /* V45: a work item is waited for at DISPATCH_LEVEL */
+    DELETES_TWICE, /* V36: an object is deleted twice */
+    CONTEXT_OVERRUN, /* V36: a context is written beyond its end */
+    BOTH_ORDERS, /* V39: two spin locks are taken in both orders */
+    REFERENCE_LEFT, /* V35: a reference is never given back */
+};
 
 struct state { ULONG count; UCHAR rest[29]; };
 CONTEXT_TYPE(state)
@@ -52,30 +54,26 @@ static void use_objects(void) {
         return;
     struct state *state = get_state(object);
     state->count = 1;
-#if BREAK == 13
-    ((volatile UCHAR *)state)[sizeof(*state) + 4] = 1;
-#endif
+    if (FAULT == CONTEXT_OVERRUN)
+        ((volatile UCHAR *)state)[sizeof(*state) + 4] = 1;
     WdfObjectReferenceActual(object, 0, __LINE__, __FILE__);
     WdfObjectDelete(object);
     state->count++;
-#if BREAK != 15
-    WdfObjectDereferenceActual(object, 0, __LINE__, __FILE__);
-#endif
-#if BREAK == 1
-    WdfObjectReferenceActual(object, 0, __LINE__, __FILE__);
-#elif BREAK == 2
-    ticks += *(volatile ULONG *)&state->count;
-#elif BREAK == 12
-    WdfObjectDelete(object);
-#endif
+    if (FAULT != REFERENCE_LEFT)
+        WdfObjectDereferenceActual(object, 0, __LINE__, __FILE__);
+    if (FAULT == USES_DELETED)
+        WdfObjectReferenceActual(object, 0, __LINE__, __FILE__);
+    else if (FAULT == CONTEXT_OF_DELETED)
+        ticks += *(volatile ULONG *)&state->count;
+    else if (FAULT == DELETES_TWICE)
+        WdfObjectDelete(object);
     attributes = attributes_of(device);
     if (WdfMemoryCreate(&attributes, (POOL_TYPE)512, TAG, 100, &memory, (PVOID *)&bytes) >= 0) {
         bytes[0] = bytes[99] = 1;
-#if BREAK == 9
-        bytes[100] = 1;
-#elif BREAK == 10
-        bytes[-1] = 1;
-#endif
+        if (FAULT == WRITES_BEYOND)
+            bytes[100] = 1;
+        else if (FAULT == WRITES_BEFORE)
+            bytes[-1] = 1;
         if (WdfCollectionAdd(collection, memory) >= 0) {
             if (WdfCollectionGetCount(collection) == 1 && (PVOID)WdfCollectionGetFirstItem(collection) == (PVOID)memory)
                 WdfCollectionRemove(collection, memory);
@@ -86,38 +84,34 @@ static void use_objects(void) {
         WdfObjectDelete(from_list);
     WdfStringGetUnicodeString(string, &text);
     WdfWaitLockAcquire(wait, 0);
-#if BREAK == 3
-    WdfWaitLockAcquire(wait, 0);
-#endif
+    if (FAULT == WAIT_LOCK_TWICE)
+        WdfWaitLockAcquire(wait, 0);
     WdfWaitLockRelease(wait);
-#if BREAK == 4
-    WdfWaitLockRelease(wait);
-#endif
+    if (FAULT == WAIT_LOCK_NOT_HELD)
+        WdfWaitLockRelease(wait);
     WdfSpinLockAcquire(spin);
     WdfSpinLockAcquire(other);
-#if BREAK == 7
-    WdfSpinLockAcquire(spin);
-#elif BREAK == 5
-    WdfWaitLockAcquire(wait, 0);
-#endif
+    if (FAULT == SPIN_LOCK_TWICE)
+        WdfSpinLockAcquire(spin);
+    else if (FAULT == WAIT_LOCK_AT_DISPATCH)
+        WdfWaitLockAcquire(wait, 0);
     WdfSpinLockRelease(other);
     WdfSpinLockRelease(spin);
-#if BREAK == 14
-    WdfSpinLockAcquire(other);
-    WdfSpinLockAcquire(spin);
-    WdfSpinLockRelease(spin);
-    WdfSpinLockRelease(other);
-#endif
+    if (FAULT == BOTH_ORDERS) {
+        WdfSpinLockAcquire(other);
+        WdfSpinLockAcquire(spin);
+        WdfSpinLockRelease(spin);
+        WdfSpinLockRelease(other);
+    }
     WdfTimerStart(timer, MILLISECONDS(5));
     WdfDpcEnqueue(dpc);
     WdfWorkItemEnqueue(item);
-    if (BREAK == 6 || BREAK == 11)
+    if (FAULT == TIMER_AT_DISPATCH || FAULT == WORK_AT_DISPATCH)
         irql = KfRaiseIrql(2);
-#if BREAK == 11
-    WdfWorkItemFlush(item);
-#endif
+    if (FAULT == WORK_AT_DISPATCH)
+        WdfWorkItemFlush(item);
     WdfTimerStop(timer, 1);
-    if (BREAK == 6 || BREAK == 11)
+    if (FAULT == TIMER_AT_DISPATCH || FAULT == WORK_AT_DISPATCH)
         KeLowerIrql(irql);
     WdfDpcCancel(dpc, 1);
     WdfWorkItemFlush(item);
@@ -126,9 +120,8 @@ static void use_objects(void) {
 static NDIS_STATUS use_and_pause(NDIS_HANDLE context, PNDIS_FILTER_PAUSE_PARAMETERS parameters) {
     use_objects();
     NDIS_STATUS result = pause(context, parameters);
-#if BREAK == 8
-    WdfSpinLockAcquire(spin);
-#endif
+    if (FAULT == RETURNS_LOCKED)
+        WdfSpinLockAcquire(spin);
     return result;
 }
 

@@ -1,15 +1,17 @@
 /* Reads in a queue of their own, whose waiting ones are told of when they are cancelled; stopped, started, drained and purged
- * as the filter pauses and restarts. Writes in a sequential queue at PASSIVE_LEVEL, by a wait lock.
- *
- * BREAK 1 V45: a queue is stopped, and waited for, at DISPATCH_LEVEL.
- * BREAK 2 V47: a cancelled request is taken and never completed.
- * BREAK 3 V43: a cancelled request is completed twice.
- * BREAK 4 V47: a queue is purged, and waited for, with a request of it in hand.
- * BREAK 5 V43: a request is taken from the queue by the file's cleanup and forgotten; its file's handle is used.
- * BREAK 6 V47: writes are kept.
- * BREAK 7 V43: a request is completed and then put back into its queue.
- */
-#include "kmdf_field.h"
+ * as the filter pauses and restarts. Writes in a sequential queue at PASSIVE_LEVEL, by a wait lock. */
+#include "kmdf_device.h"
+
+enum {
+    SOUND,
+    STOP_AT_DISPATCH, /* V45: a queue is stopped, and waited for, at DISPATCH_LEVEL */
+    CANCELED_FORGOTTEN, /* V47: a cancelled request is taken and never completed */
+    CANCELED_TWICE, /* V43: a cancelled request is completed twice */
+    PURGES_IN_HAND, /* V47: a queue is purged, and waited for, with a request of it in hand */
+    ASKS_COMPLETED, /* V43: the file's cleanup asks a request for its file, after completing it */
+    KEEPS_WRITES, /* V47: writes are kept */
+    REQUEUES_COMPLETED, /* V43: a request is completed and then put back into its queue */
+};
 
 static WDFWAITLOCK wait;
 static WDFQUEUE writes;
@@ -25,41 +27,38 @@ static void on_write(WDFQUEUE from, WDFREQUEST request, size_t length) {
     WdfWaitLockAcquire(wait, 0);
     count++;
     WdfWaitLockRelease(wait);
-    if (BREAK != 6)
+    if (FAULT != KEEPS_WRITES)
         WdfRequestCompleteWithInformation(request, STATUS_SUCCESS, length);
 }
 
 static void on_canceled(WDFQUEUE from, WDFREQUEST request) {
-    if (BREAK == 2)
+    if (FAULT == CANCELED_FORGOTTEN)
         return;
     WdfRequestComplete(request, STATUS_CANCELLED);
-#if BREAK == 3
-    WdfRequestComplete(request, STATUS_CANCELLED);
-#endif
+    if (FAULT == CANCELED_TWICE)
+        WdfRequestComplete(request, STATUS_CANCELLED);
 }
 
 static void on_cleanup(WDFFILEOBJECT file) {
     WDFREQUEST request;
     while (WdfIoQueueRetrieveRequestByFileObject(manual, file, &request) >= 0) {
         WdfRequestComplete(request, STATUS_CANCELLED);
-#if BREAK == 7
-        WdfRequestRequeue(request);
-#elif BREAK == 5
-        WdfRequestGetFileObject(request);
-#endif
+        if (FAULT == REQUEUES_COMPLETED)
+            WdfRequestRequeue(request);
+        else if (FAULT == ASKS_COMPLETED)
+            WdfRequestGetFileObject(request);
     }
 }
 
 static NDIS_STATUS stop_and_pause(NDIS_HANDLE context, PNDIS_FILTER_PAUSE_PARAMETERS parameters) {
-#if BREAK == 1
-    KIRQL irql = KfRaiseIrql(2);
-    WdfIoQueueStopSynchronously(manual);
-    KeLowerIrql(irql);
-#elif BREAK == 4
     WDFREQUEST in_hand;
-    if (WdfIoQueueRetrieveNextRequest(manual, &in_hand) >= 0)
+    if (FAULT == STOP_AT_DISPATCH) {
+        KIRQL irql = KfRaiseIrql(DISPATCH_LEVEL);
+        WdfIoQueueStopSynchronously(manual);
+        KeLowerIrql(irql);
+    }
+    if (FAULT == PURGES_IN_HAND && WdfIoQueueRetrieveNextRequest(manual, &in_hand) >= 0)
         WdfIoQueuePurgeSynchronously(manual);
-#endif
     WdfIoQueueStopSynchronously(manual);
     WdfIoQueueStart(manual);
     WdfIoQueueStopSynchronously(writes);

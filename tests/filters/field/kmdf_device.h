@@ -1,20 +1,14 @@
-/* The pass-through filter with a control device by KMDF, in which files beside this one put their queues and objects: what
- * `breakers/kmdf.h` has, and initializers as the framework's headers have them.
- *
- * As in `field.h`, lines `BREAK n Vnn: ...` say how a filter is broken. */
+/* The pass-through filter with a control device by KMDF, in which filters put their queues and objects: what
+ * `breakers/kmdf.h` has, and initializers as the framework's headers have them. */
 #pragma once
 /* To the framework's headers a WDFOBJECT is any handle; to the generated one it has a type of its own. */
 #pragma clang diagnostic ignored "-Wincompatible-pointer-types"
 #define BROKEN 0
 #define OWN_BEGIN
-#include "../../breakers/kmdf.h"
+#include "../breakers/kmdf.h"
+#include "field.h"
 
-#define TAG 0x666d644b /* "Kdmf" */
 #define IOCTL(function, method) (0x22 << 16 | (0x800 + (function)) << 2 | (method))
-#define MILLISECONDS(n) (-10000ll * (n))
-
-__declspec(dllimport) void *memset(void *, int, size_t);
-__declspec(dllimport) void *memcpy(void *, const void *, size_t);
 
 static inline WDF_OBJECT_ATTRIBUTES attributes_of(WDFOBJECT parent) {
     return (WDF_OBJECT_ATTRIBUTES){

@@ -1,26 +1,28 @@
-/* Reads wait in a list of the filter's, each with a cancel routine of its own, as the documents have it; receives wake them.
- *
- * BREAK 1 V43: a read that waits is not marked pending.
- * BREAK 2 V43: a read that waits is marked pending, and its dispatch routine returns success.
- * BREAK 3 V44: a read is completed with its cancel routine set.
- * BREAK 4 V39: the cancel routine does not release the cancel spin lock.
- * BREAK 5 V47: cleanup leaves the file's reads in the list.
- * BREAK 6 V39: reads are completed with the list's lock held.
- * BREAK 7 V43: a read is completed twice.
- * BREAK 8 V43: a read is touched after it was completed.
- * BREAK 9 V43: the cancel routine leaves a read in the list, and it is completed again.
- * BREAK 10 V46: a read gives more bytes than there is room for.
- * BREAK 11 V46: a read gives bytes that nobody wrote.
- * BREAK 12 V47: the cancel routine takes the read out and forgets it.
- * BREAK 13 V36: the buffer is written beyond its end.
- */
+/* Reads wait in a list of the filter's, each with a cancel routine of its own, as the documents have it; receives wake them. */
 #define HAS_READ
 #define HAS_CLEANUP
 #define HAS_BEGIN
 #define HAS_END
 #define HAS_REPLACE
 static void replace(void);
-#include "field.h"
+#include "wdm_device.h"
+
+enum {
+    SOUND,
+    NOT_MARKED, /* V43: a read that waits is not marked pending */
+    MARKED_AND_SUCCEEDS, /* V43: a read that waits is marked pending, and its dispatch routine returns success */
+    CANCEL_ROUTINE_SET, /* V44: a read is completed with its cancel routine set */
+    CANCEL_LOCK_HELD, /* V39: the cancel routine does not release the cancel spin lock */
+    CLEANUP_LEAVES_READS, /* V47: cleanup leaves the file's reads in the list */
+    COMPLETES_UNDER_LOCK, /* V39: reads are completed with the list's lock held */
+    COMPLETES_TWICE, /* V43: a read is completed twice */
+    TOUCHES_COMPLETED, /* V43: a read is touched after it was completed */
+    CANCEL_LEAVES_LISTED, /* V43: the cancel routine leaves a read in the list, and it is completed again */
+    MORE_THAN_ROOM, /* V46: a read gives more bytes than there is room for */
+    UNWRITTEN_BYTES, /* V46: a read gives bytes that nobody wrote */
+    CANCEL_FORGETS, /* V47: the cancel routine takes the read out and forgets it */
+    WRITES_BEYOND, /* V36: the buffer is written beyond its end */
+};
 
 static KSPIN_LOCK lock;
 static LIST_ENTRY reads;
@@ -32,17 +34,14 @@ static NTSTATUS begin(void) {
 }
 
 static void cancel_read(PDEVICE_OBJECT object, PIRP irp) {
-#if BREAK != 4
-    IoReleaseCancelSpinLock(irp->CancelIrql);
-#endif
+    if (FAULT != CANCEL_LOCK_HELD)
+        IoReleaseCancelSpinLock(irp->CancelIrql);
     KIRQL irql = KeAcquireSpinLockRaiseToDpc(&lock);
-#if BREAK != 9
-    RemoveEntryList(&irp->Tail.Overlay.ListEntry);
-#endif
+    if (FAULT != CANCEL_LEAVES_LISTED)
+        RemoveEntryList(&irp->Tail.Overlay.ListEntry);
     KeReleaseSpinLock(&lock, irql);
-#if BREAK != 12
-    complete(irp, STATUS_CANCELLED, 0);
-#endif
+    if (FAULT != CANCEL_FORGETS)
+        complete(irp, STATUS_CANCELLED, 0);
 }
 
 static NTSTATUS dispatch_read(PDEVICE_OBJECT object, PIRP irp) {
@@ -50,9 +49,8 @@ static NTSTATUS dispatch_read(PDEVICE_OBJECT object, PIRP irp) {
     if (!irp->MdlAddress)
         return complete(irp, STATUS_INVALID_PARAMETER, 0);
     irql = KeAcquireSpinLockRaiseToDpc(&lock);
-#if BREAK != 1
-    IoMarkIrpPending(irp);
-#endif
+    if (FAULT != NOT_MARKED)
+        IoMarkIrpPending(irp);
     IoSetCancelRoutine(irp, cancel_read);
     if (irp->Cancel && IoSetCancelRoutine(irp, 0)) {
         KeReleaseSpinLock(&lock, irql);
@@ -61,7 +59,7 @@ static NTSTATUS dispatch_read(PDEVICE_OBJECT object, PIRP irp) {
     }
     InsertTailList(&reads, &irp->Tail.Overlay.ListEntry);
     KeReleaseSpinLock(&lock, irql);
-    return BREAK == 2 ? STATUS_SUCCESS : STATUS_PENDING;
+    return FAULT == MARKED_AND_SUCCEEDS ? STATUS_SUCCESS : STATUS_PENDING;
 }
 
 /* Takes a read out, of a file or of any, that nobody is cancelling. */
@@ -73,17 +71,11 @@ static PIRP take(PFILE_OBJECT file) {
         next = entry->Flink;
         if (file && IoGetCurrentIrpStackLocation(irp)->FileObject != file)
             continue;
-#if BREAK == 3
-        RemoveEntryList(entry);
-        found = irp;
-        break;
-#else
-        if (IoSetCancelRoutine(irp, 0)) {
+        if (FAULT == CANCEL_ROUTINE_SET || IoSetCancelRoutine(irp, 0)) {
             RemoveEntryList(entry);
             found = irp;
             break;
         }
-#endif
     }
     KeReleaseSpinLock(&lock, irql);
     return found;
@@ -96,40 +88,36 @@ static void deliver(PIRP irp) {
         complete(irp, STATUS_INSUFFICIENT_RESOURCES, 0);
         return;
     }
-    if (BREAK != 11)
+    if (FAULT != UNWRITTEN_BYTES)
         memset(to, 0x5a, length);
-#if BREAK == 13
-    ((volatile UCHAR *)to)[length] = 1;
-#endif
-    complete(irp, STATUS_SUCCESS, BREAK == 10 ? length + 1 : length);
-#if BREAK == 7
-    complete(irp, STATUS_SUCCESS, length);
-#elif BREAK == 8
-    if (*(volatile ULONG_PTR *)&irp->IoStatus.Information == 12345)
-        length++;
-#endif
+    if (FAULT == WRITES_BEYOND)
+        ((volatile UCHAR *)to)[length] = 1;
+    complete(irp, STATUS_SUCCESS, FAULT == MORE_THAN_ROOM ? length + 1 : length);
+    if (FAULT == COMPLETES_TWICE)
+        complete(irp, STATUS_SUCCESS, length);
+    else if (FAULT == TOUCHES_COMPLETED)
+        (void)*(volatile ULONG_PTR *)&irp->IoStatus.Information;
 }
 
 static NTSTATUS cleanup(PDEVICE_OBJECT object, PIRP irp) {
     PFILE_OBJECT file = IoGetCurrentIrpStackLocation(irp)->FileObject;
     PIRP read;
-    while (BREAK != 5 && (read = take(file)) != 0)
+    while (FAULT != CLEANUP_LEAVES_READS && (read = take(file)) != 0)
         complete(read, STATUS_CANCELLED, 0);
     return complete(irp, STATUS_SUCCESS, 0);
 }
 
 static void wake_and_receive(
     NDIS_HANDLE context, PNET_BUFFER_LIST lists, NDIS_PORT_NUMBER port, ULONG count, ULONG flags) {
-#if BREAK == 6
-    KIRQL irql = KeAcquireSpinLockRaiseToDpc(&lock);
-    if (!IsListEmpty(&reads) && IoSetCancelRoutine(irp_of(reads.Flink), 0))
-        deliver(irp_of(RemoveHeadList(&reads)));
-    KeReleaseSpinLock(&lock, irql);
-#else
+    if (FAULT == COMPLETES_UNDER_LOCK) {
+        KIRQL irql = KeAcquireSpinLockRaiseToDpc(&lock);
+        if (!IsListEmpty(&reads) && IoSetCancelRoutine(irp_of(reads.Flink), 0))
+            deliver(irp_of(RemoveHeadList(&reads)));
+        KeReleaseSpinLock(&lock, irql);
+    }
     PIRP irp = take(0);
     if (irp)
         deliver(irp);
-#endif
     receive(context, lists, port, count, flags);
 }
 

@@ -1,19 +1,21 @@
-/* Controls of each method in a sequential queue, with file contexts that count them.
- *
- * BREAK 1 V46: Information is a number from the input.
- * BREAK 2 V46: one field of the output is not set.
- * BREAK 3 V36: the input is read beyond its end.
- * BREAK 4 V47: a control with a short buffer is not completed.
- * BREAK 5 V36: a count from the input is believed.
- * BREAK 6 V41: the program's own address is used.
- * BREAK 7 V36: a file's context is used after the file was closed.
- * BREAK 8 V43: what failed to be retrieved is completed, and then again with all else.
- * BREAK 9 V46: the output is copied from pool that was never written.
- * BREAK 10 V43: the input buffer is read after the request was completed.
- * BREAK 11 V45: a symbolic link is made at DISPATCH_LEVEL.
- * BREAK 12 V09: a control returns at DISPATCH_LEVEL.
- */
-#include "kmdf_field.h"
+/* Controls of each method in a sequential queue, with file contexts that count them. */
+#include "kmdf_device.h"
+
+enum {
+    SOUND,
+    INFORMATION_FROM_INPUT, /* V46: Information is a number from the input */
+    FIELD_UNSET, /* V46: one field of the output is not set */
+    READS_BEYOND_INPUT, /* V36: the input is read beyond its end */
+    SHORT_UNCOMPLETED, /* V47: a control with a short buffer is not completed */
+    BELIEVES_COUNT, /* V36: a count from the input is believed */
+    WRITES_USER_BUFFER, /* V41: the program's own address is used */
+    CONTEXT_OF_CLOSED_FILE, /* V36: a file's context is used after the file was closed */
+    COMPLETES_TWICE, /* V43: what failed to be retrieved is completed, and then again with all else */
+    OUTPUT_FROM_UNWRITTEN_POOL, /* V46: the output is copied from pool that was never written */
+    READS_INPUT_AFTER_COMPLETION, /* V43: the input buffer is read after the request was completed */
+    LINK_AT_DISPATCH, /* V45: a symbolic link is made at DISPATCH_LEVEL */
+    RETURNS_AT_DISPATCH, /* V09: a control returns at DISPATCH_LEVEL */
+};
 
 struct opened { ULONG controls; ULONG last; };
 CONTEXT_TYPE(opened)
@@ -21,18 +23,16 @@ struct answer { ULONG count, flags; ULONGLONG when; };
 
 static ULONG sum;
 static struct opened *newest;
-#if BREAK == 7
 static struct opened *closed;
-#endif
 
 static void on_close(WDFFILEOBJECT file) {
     if (get_opened(file)->controls > 1000000)
         sum++;
-#if BREAK == 7
-    if (closed)
-        sum += *(volatile ULONG *)&closed->last;
-    closed = get_opened(file);
-#endif
+    if (FAULT == CONTEXT_OF_CLOSED_FILE) {
+        if (closed)
+            sum += *(volatile ULONG *)&closed->last;
+        closed = get_opened(file);
+    }
 }
 
 static void control(WDFQUEUE from, WDFREQUEST request, size_t output, size_t input, ULONG code) {
@@ -46,25 +46,24 @@ static void control(WDFQUEUE from, WDFREQUEST request, size_t output, size_t inp
     case IOCTL(0, METHOD_BUFFERED):
         status = WdfRequestRetrieveOutputBuffer(request, sizeof(*answer), (PVOID *)&answer, 0);
         if (status < 0) {
-#if BREAK == 4
-            return;
-#elif BREAK == 8
-            WdfRequestComplete(request, status);
-#endif
+            if (FAULT == SHORT_UNCOMPLETED)
+                return;
+            if (FAULT == COMPLETES_TWICE)
+                WdfRequestComplete(request, status);
             break;
         }
         done = sizeof(*answer);
-#if BREAK == 9
-        struct answer *made = ExAllocatePool2(POOL_FLAG_NON_PAGED | POOL_FLAG_UNINITIALIZED, sizeof(*made), TAG);
-        if (made) {
+        if (FAULT == OUTPUT_FROM_UNWRITTEN_POOL) {
+            struct answer *made = ExAllocatePool2(POOL_FLAG_NON_PAGED | POOL_FLAG_UNINITIALIZED, sizeof(*made), TAG);
+            if (!made)
+                break;
             made->count = 1;
             memcpy(answer, made, sizeof(*made));
             ExFreePoolWithTag(made, TAG);
             break;
         }
-#endif
         answer->count = newest->controls;
-        if (BREAK != 2)
+        if (FAULT != FIELD_UNSET)
             answer->flags = 0;
         answer->when = KeQueryUnbiasedInterruptTime();
         break;
@@ -73,17 +72,15 @@ static void control(WDFQUEUE from, WDFREQUEST request, size_t output, size_t inp
         if (status < 0)
             break;
         length /= sizeof(ULONG);
-#if BREAK == 3
-        length++;
-#elif BREAK == 5
-        length = numbers[0];
-#endif
+        if (FAULT == READS_BEYOND_INPUT)
+            length++;
+        else if (FAULT == BELIEVES_COUNT)
+            length = numbers[0];
         for (size_t at = 0; at < length; at++)
             sum += ((volatile ULONG *)numbers)[at];
         newest->last = sum;
-#if BREAK == 1
-        done = numbers[0];
-#endif
+        if (FAULT == INFORMATION_FROM_INPUT)
+            done = numbers[0];
         break;
     case IOCTL(2, METHOD_IN_DIRECT):
     case IOCTL(3, METHOD_OUT_DIRECT): {
@@ -98,29 +95,22 @@ static void control(WDFQUEUE from, WDFREQUEST request, size_t output, size_t inp
             done = length;
         break;
     }
-#if BREAK == 6
-    case IOCTL(4, METHOD_BUFFERED):
-        *(volatile UCHAR *)WdfRequestWdmGetIrp(request)->UserBuffer = 1;
+    case IOCTL(4, METHOD_BUFFERED): /* of broken ones alone */
+        if (FAULT == WRITES_USER_BUFFER) {
+            *(volatile UCHAR *)WdfRequestWdmGetIrp(request)->UserBuffer = 1;
+        } else if (FAULT == LINK_AT_DISPATCH) {
+            static const UNICODE_STRING link = STRING(L"\\DosDevices\\another");
+            KIRQL irql = KfRaiseIrql(DISPATCH_LEVEL);
+            WdfDeviceCreateSymbolicLink(device, &link);
+            KeLowerIrql(irql);
+        } else if (FAULT == RETURNS_AT_DISPATCH) {
+            KfRaiseIrql(DISPATCH_LEVEL);
+        }
         break;
-#elif BREAK == 11
-    case IOCTL(6, METHOD_BUFFERED): {
-        static const UNICODE_STRING link = STRING(L"\\DosDevices\\another");
-        KIRQL irql = KfRaiseIrql(2);
-        WdfDeviceCreateSymbolicLink(device, &link);
-        KeLowerIrql(irql);
-        break;
-    }
-#elif BREAK == 12
-    case IOCTL(7, METHOD_BUFFERED):
-        KfRaiseIrql(2);
-        break;
-#endif
     }
     WdfRequestCompleteWithInformation(request, status, done);
-#if BREAK == 10
-    if (code == IOCTL(1, METHOD_BUFFERED) && status >= 0)
+    if (FAULT == READS_INPUT_AFTER_COMPLETION && code == IOCTL(1, METHOD_BUFFERED) && status >= 0)
         sum += *(volatile ULONG *)numbers;
-#endif
 }
 
 static NTSTATUS make_objects(void) { return STATUS_SUCCESS; }

@@ -1,20 +1,22 @@
-/* Controls of each method, with their lengths checked, and the buffers used as the method says.
- *
- * BREAK 1 V46: Information is the length of the structure where the output is shorter.
- * BREAK 2 V46: the output is a structure of which one field is not set.
- * BREAK 3 V36: the input is read beyond what came.
- * BREAK 4 V41: METHOD_NEITHER without probing, and outside of __try.
- * BREAK 5 V43: a control that fails is returned and not completed.
- * BREAK 6 V43: a control is completed with one status, and another is returned.
- * BREAK 7 V37: the output is mapped executable.
- * BREAK 8 V36: an output of no bytes is written.
- * BREAK 9 V46: the output comes from pool that was never written.
- * BREAK 10 V43: STATUS_PENDING is what a control is completed with.
- * BREAK 11 V36: a length that comes from the input is believed.
- * BREAK 12 V41: the address in UserBuffer is written, as if the method were buffered.
- */
+/* Controls of each method, with their lengths checked, and the buffers used as the method says. */
 #define HAS_CONTROL
-#include "field.h"
+#include "wdm_device.h"
+
+enum {
+    SOUND,
+    INFORMATION_OF_STRUCTURE, /* V46: Information is the length of the structure where the output is shorter */
+    FIELD_UNSET, /* V46: the output is a structure of which one field is not set */
+    READS_BEYOND_INPUT, /* V36: the input is read beyond what came */
+    NEITHER_UNPROBED, /* V41: METHOD_NEITHER without probing, and outside of __try */
+    FAILS_UNCOMPLETED, /* V43: a control that fails is returned and not completed */
+    RETURNS_ANOTHER_STATUS, /* V43: a control is completed with one status, and another is returned */
+    MAPS_EXECUTABLE, /* V37: the output is mapped executable */
+    WRITES_EMPTY_OUTPUT, /* V36: an output of no bytes is written */
+    OUTPUT_FROM_UNWRITTEN_POOL, /* V46: the output comes from pool that was never written */
+    COMPLETES_WITH_PENDING, /* V43: STATUS_PENDING is what a control is completed with */
+    BELIEVES_LENGTH, /* V36: a length that comes from the input is believed */
+    WRITES_USER_BUFFER, /* V41: the address in UserBuffer is written, as if the method were buffered */
+};
 
 IMPORT void ProbeForRead(PVOID, SIZE_T, ULONG);
 IMPORT void ProbeForWrite(PVOID, SIZE_T, ULONG);
@@ -31,26 +33,26 @@ static ULONG sum;
 static NTSTATUS query(PIRP irp, PIO_STACK_LOCATION stack) {
     struct statistics *to = irp->AssociatedIrp.SystemBuffer;
     ULONG room = stack->Parameters.DeviceIoControl.OutputBufferLength;
-    if (room < (BREAK == 1 ? 8 : sizeof(*to)))
+    if (room < (FAULT == INFORMATION_OF_STRUCTURE ? 8 : sizeof(*to)))
         return complete(irp, STATUS_BUFFER_TOO_SMALL, 0);
-#if BREAK == 1
-    to->sent = to->received = 0;
-    if (room < sizeof(*to))
+    if (FAULT == INFORMATION_OF_STRUCTURE) {
+        to->sent = to->received = 0;
+        if (room < sizeof(*to))
+            return complete(irp, STATUS_SUCCESS, sizeof(*to));
+    }
+    if (FAULT == OUTPUT_FROM_UNWRITTEN_POOL) {
+        struct statistics *made = ExAllocatePoolWithTag(NonPagedPoolNx, sizeof(*made), TAG);
+        if (!made)
+            return complete(irp, STATUS_INSUFFICIENT_RESOURCES, 0);
+        made->sent = made->received = 1;
+        memcpy(to, made, sizeof(*made));
+        ExFreePoolWithTag(made, TAG);
         return complete(irp, STATUS_SUCCESS, sizeof(*to));
-#endif
-#if BREAK == 9
-    struct statistics *made = ExAllocatePoolWithTag(NonPagedPoolNx, sizeof(*made), TAG);
-    if (!made)
-        return complete(irp, STATUS_INSUFFICIENT_RESOURCES, 0);
-    made->sent = made->received = 1;
-    memcpy(to, made, sizeof(*made));
-    ExFreePoolWithTag(made, TAG);
-    return complete(irp, STATUS_SUCCESS, sizeof(*to));
-#endif
+    }
     to->sent = 1;
     to->received = 2;
     to->when = query_system_time();
-    if (BREAK != 2)
+    if (FAULT != FIELD_UNSET)
         memset(to->reserved, 0, sizeof(to->reserved));
     return complete(irp, STATUS_SUCCESS, sizeof(*to));
 }
@@ -58,37 +60,29 @@ static NTSTATUS query(PIRP irp, PIO_STACK_LOCATION stack) {
 static NTSTATUS set(PIRP irp, PIO_STACK_LOCATION stack) {
     ULONG length = stack->Parameters.DeviceIoControl.InputBufferLength, *from = irp->AssociatedIrp.SystemBuffer;
     if (length < sizeof(ULONG)) {
-#if BREAK == 5
-        return STATUS_INVALID_PARAMETER;
-#else
+        if (FAULT == FAILS_UNCOMPLETED)
+            return STATUS_INVALID_PARAMETER;
         return complete(irp, STATUS_INVALID_PARAMETER, 0);
-#endif
     }
     ULONG count = length / sizeof(ULONG);
-#if BREAK == 3
-    count++;
-#elif BREAK == 11
-    count = (*from | 0x40) & 0x3ff;
-    count = count < 0x40 ? 0x40 : count;
-    count *= 64;
-#endif
+    if (FAULT == READS_BEYOND_INPUT) {
+        count++;
+    } else if (FAULT == BELIEVES_LENGTH) {
+        count = (*from | 0x40) & 0x3ff;
+        count = count < 0x40 ? 0x40 : count;
+        count *= 64;
+    }
     for (ULONG i = 0; i < count; i++)
         sum += ((volatile ULONG *)from)[i];
-#if BREAK == 6
-    complete(irp, STATUS_SUCCESS, 0);
-    return STATUS_UNSUCCESSFUL;
-#elif BREAK == 10
-    return complete(irp, STATUS_PENDING, 0);
-#else
-    return complete(irp, STATUS_SUCCESS, 0);
-#endif
+    NTSTATUS status = complete(irp, FAULT == COMPLETES_WITH_PENDING ? STATUS_PENDING : STATUS_SUCCESS, 0);
+    return FAULT == RETURNS_ANOTHER_STATUS ? STATUS_UNSUCCESSFUL : status;
 }
 
 static NTSTATUS direct(PIRP irp, PIO_STACK_LOCATION stack, BOOLEAN out) {
     ULONG room = stack->Parameters.DeviceIoControl.OutputBufferLength;
-    if (BREAK != 8 && !irp->MdlAddress)
+    if (FAULT != WRITES_EMPTY_OUTPUT && !irp->MdlAddress)
         return complete(irp, STATUS_INVALID_PARAMETER, 0);
-    PUCHAR bytes = MmGetSystemAddressForMdlSafe(irp->MdlAddress, BREAK == 7 ? 16 : MM_PRIORITY);
+    PUCHAR bytes = MmGetSystemAddressForMdlSafe(irp->MdlAddress, FAULT == MAPS_EXECUTABLE ? 16 : MM_PRIORITY);
     if (!bytes)
         return complete(irp, STATUS_INSUFFICIENT_RESOURCES, 0);
     for (ULONG i = 0; i < room; i++)
@@ -111,18 +105,18 @@ static NTSTATUS neither(PIRP irp, PIO_STACK_LOCATION stack) {
     ULONG length = stack->Parameters.DeviceIoControl.InputBufferLength;
     ULONG (*volatile add_up)(const volatile UCHAR *from, ULONG length) = add; /* clang looks for exceptions at calls alone */
     NTSTATUS status = STATUS_SUCCESS;
-#if BREAK == 4
-    if (length)
-        sum += add_up(from, 1);
-#else
-    __try {
-        ProbeForRead(from, length, 1);
-        sum += add_up(from, length);
-        ProbeForWrite(irp->UserBuffer, stack->Parameters.DeviceIoControl.OutputBufferLength, 1);
-    } __except (1) {
-        status = _exception_code();
+    if (FAULT == NEITHER_UNPROBED) {
+        if (length)
+            sum += add_up(from, 1);
+    } else {
+        __try {
+            ProbeForRead(from, length, 1);
+            sum += add_up(from, length);
+            ProbeForWrite(irp->UserBuffer, stack->Parameters.DeviceIoControl.OutputBufferLength, 1);
+        } __except (1) {
+            status = _exception_code();
+        }
     }
-#endif
     return complete(irp, status, 0);
 }
 
@@ -139,13 +133,13 @@ static NTSTATUS control(PDEVICE_OBJECT object, PIRP irp) {
         return direct(irp, stack, 1);
     case IOCTL(4, METHOD_NEITHER):
         return neither(irp, stack);
-#if BREAK == 12
-    case IOCTL(5, METHOD_BUFFERED):
+    case IOCTL(5, METHOD_BUFFERED): /* of the broken one alone */
+        if (FAULT != WRITES_USER_BUFFER)
+            return complete(irp, STATUS_INVALID_DEVICE_REQUEST, 0);
         if (stack->Parameters.DeviceIoControl.OutputBufferLength < 4)
             return complete(irp, STATUS_BUFFER_TOO_SMALL, 0);
         *(volatile ULONG *)irp->UserBuffer = 1;
         return complete(irp, STATUS_SUCCESS, 4);
-#endif
     default:
         return complete(irp, STATUS_INVALID_DEVICE_REQUEST, 0);
     }

@@ -1,28 +1,30 @@
 /* What a filter may have at work from its entry to its unload, each given back: a device by IoCreateDevice and its link, a
  * thread, timers of three kinds, DPCs, work items, lookaside lists of three kinds, a resource, an MDL, a registry key, an
- * event's reference.
- *
- * BREAK 1 V35: the device is left.
- * BREAK 2 V35: the symbolic link is left.
- * BREAK 3 V35: the periodic KTIMER is left set.
- * BREAK 4 V35: the EX_TIMER is left.
- * BREAK 5 V35: the thread is told to end, and not waited for.
- * BREAK 6 V35: a lookaside list is not deleted.
- * BREAK 7 V35: an entry of a lookaside list is not freed.
- * BREAK 8 V35: the MDL is not freed.
- * BREAK 9 V35: the resource is not deleted.
- * BREAK 10 V35: a work item is not freed.
- * BREAK 11 V35: the thread's handle is not closed.
- * BREAK 12 V35: a buffer of RtlAnsiStringToUnicodeString is not freed.
- * BREAK 13 V35: a second device without a name is left.
- * BREAK 14 V35: the registry key is left open.
- * BREAK 15 V35: a block is lost when its pointer is overwritten.
- * BREAK 16 V36: the timer's memory is freed with the timer set.
- * BREAK 17 V36: the resource's memory is freed before it is deleted.
- */
+ * event's reference. */
 #define OWN_UNLOAD
 #define OWN_ENTRY
-#include "field.h"
+#include "wdm_device.h"
+
+enum {
+    SOUND,
+    DEVICE_LEFT, /* V35: the device is left */
+    LINK_LEFT, /* V35: the symbolic link is left */
+    TIMER_SET, /* V35: the periodic KTIMER is left set */
+    EX_TIMER_LEFT, /* V35: the EX_TIMER is left */
+    THREAD_NOT_WAITED_FOR, /* V35: the thread is told to end, and not waited for */
+    LOOKASIDE_LEFT, /* V35: a lookaside list is not deleted */
+    ENTRY_LEFT, /* V35: an entry of a lookaside list is not freed */
+    MDL_LEFT, /* V35: the MDL is not freed */
+    RESOURCE_LEFT, /* V35: the resource is not deleted */
+    WORK_ITEM_LEFT, /* V35: a work item is not freed */
+    THREAD_HANDLE_OPEN, /* V35: the thread's handle is not closed */
+    STRING_LEFT, /* V35: a buffer of RtlAnsiStringToUnicodeString is not freed */
+    NAMELESS_LEFT, /* V35: a second device without a name is left */
+    KEY_OPEN, /* V35: the registry key is left open */
+    BLOCK_LOST, /* V35: a block is lost when its pointer is overwritten */
+    FREES_SET_TIMER, /* V36: the timer's memory is freed with the timer set */
+    FREES_RESOURCE_FIRST, /* V36: the resource's memory is freed before it is deleted */
+};
 
 static UNICODE_STRING device_name = STRING(L"\\Device\\field"), link_name = STRING(L"\\DosDevices\\field");
 static PDEVICE_OBJECT nameless;
@@ -74,42 +76,42 @@ static void work(PDEVICE_OBJECT object, PVOID context) {
 static void unload_device(PDRIVER_OBJECT driver) {
     KeWaitForSingleObject(&worked, Executive, 0, 0, 0);
     KeSetEvent(&stop, 0, 0);
-    if (BREAK != 5)
+    if (FAULT != THREAD_NOT_WAITED_FOR)
         KeWaitForSingleObject(thread, Executive, 0, 0, 0);
     ObfDereferenceObject(thread);
-    if (BREAK != 11)
+    if (FAULT != THREAD_HANDLE_OPEN)
         ZwClose(thread_handle);
-    if (BREAK != 14)
+    if (FAULT != KEY_OPEN)
         ZwClose(key);
-    if (BREAK != 3 && BREAK != 16) {
+    if (FAULT != TIMER_SET && FAULT != FREES_SET_TIMER) {
         KeCancelTimer(timer);
         KeFlushQueuedDpcs();
     }
-    if (BREAK != 3)
+    if (FAULT != TIMER_SET)
         ExFreePoolWithTag(timer, TAG);
-    if (BREAK != 4)
+    if (FAULT != EX_TIMER_LEFT)
         ExDeleteTimer(ex_timer, 1, 1, 0);
-    if (BREAK != 7)
+    if (FAULT != ENTRY_LEFT)
         ExFreeToNPagedLookasideList(&lookaside, entry);
     ExDeleteNPagedLookasideList(&lookaside);
-    if (BREAK != 6)
+    if (FAULT != LOOKASIDE_LEFT)
         ExDeleteLookasideListEx(&lookaside_ex);
-    if (BREAK != 9 && BREAK != 17)
+    if (FAULT != RESOURCE_LEFT && FAULT != FREES_RESOURCE_FIRST)
         ExDeleteResourceLite(resource);
-    if (BREAK != 9)
+    if (FAULT != RESOURCE_LEFT)
         ExFreePoolWithTag(resource, TAG);
-    if (BREAK != 8)
+    if (FAULT != MDL_LEFT)
         IoFreeMdl(mdl);
     ExFreePoolWithTag(buffer, TAG);
-    if (BREAK != 10)
+    if (FAULT != WORK_ITEM_LEFT)
         IoFreeWorkItem(item);
-    if (BREAK != 12)
+    if (FAULT != STRING_LEFT)
         RtlFreeUnicodeString(&text);
-    if (BREAK != 2)
+    if (FAULT != LINK_LEFT)
         IoDeleteSymbolicLink(&link_name);
-    if (BREAK != 1)
+    if (FAULT != DEVICE_LEFT)
         IoDeleteDevice(device);
-    if (BREAK != 13)
+    if (FAULT != NAMELESS_LEFT)
         IoDeleteDevice(nameless);
     unload(driver);
 }
@@ -145,9 +147,8 @@ NTSTATUS DriverEntry(PDRIVER_OBJECT driver, PUNICODE_STRING registry_path) {
     ExInitializeLookasideListEx(&lookaside_ex, 0, 0, (POOL_TYPE)512, 0, 64, TAG, 0);
     ExFreeToLookasideListEx(&lookaside_ex, ExAllocateFromLookasideListEx(&lookaside_ex));
     buffer = ExAllocatePool2(POOL_FLAG_NON_PAGED, 5000, TAG);
-#if BREAK == 15
-    buffer = ExAllocatePool2(POOL_FLAG_NON_PAGED, 5000, TAG);
-#endif
+    if (FAULT == BLOCK_LOST)
+        buffer = ExAllocatePool2(POOL_FLAG_NON_PAGED, 5000, TAG);
     mdl = IoAllocateMdl(buffer, 5000, 0, 0, 0);
     MmBuildMdlForNonPagedPool(mdl);
     RtlInitAnsiString(&ansi, "some text");

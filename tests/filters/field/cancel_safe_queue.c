@@ -1,17 +1,19 @@
-/* A cancel-safe queue of controls (IoCsqInsertIrpEx, with contexts), emptied by a thread of the filter's.
- *
- * BREAK 1 V39: the callback that releases the queue's lock leaves it held.
- * BREAK 2 V43: what was taken from the queue is completed and stays in the list.
- * BREAK 3 V47: the callback for cancelled IRPs does not complete them.
- * BREAK 4 V35: the thread is left at unload.
- * BREAK 5 V44: the dispatch routine completes what it has queued.
- * BREAK 6 V47: cleanup does nothing, and nobody empties the queue.
- */
+/* A cancel-safe queue of controls (IoCsqInsertIrpEx, with contexts), emptied by a thread of the filter's. */
 #define HAS_CONTROL
 #define HAS_CLEANUP
 #define HAS_BEGIN
 #define HAS_END
-#include "field.h"
+#include "wdm_device.h"
+
+enum {
+    SOUND,
+    RELEASE_KEEPS_LOCK, /* V39: the callback that releases the queue's lock leaves it held */
+    COMPLETES_WHAT_STAYS_LISTED, /* V43: what was taken from the queue is completed and stays in the list */
+    CANCELED_NOT_COMPLETED, /* V47: the callback for cancelled IRPs does not complete them */
+    THREAD_LEFT, /* V35: the thread is left at unload */
+    COMPLETES_WHAT_IS_QUEUED, /* V44: the dispatch routine completes what it has queued */
+    NOBODY_EMPTIES, /* V47: cleanup does nothing, and nobody empties the queue */
+};
 
 IMPORT NTSTATUS IoCsqInsertIrpEx(PIO_CSQ, PIRP, PVOID, PVOID);
 IMPORT NTSTATUS IoCsqInitializeEx(PIO_CSQ, PVOID, PVOID, PVOID, PVOID, PVOID, PVOID);
@@ -27,9 +29,8 @@ static NTSTATUS insert(PIO_CSQ csq, PIRP irp, PVOID context) {
     return STATUS_SUCCESS;
 }
 static void take_out(PIO_CSQ csq, PIRP irp) {
-#if BREAK != 2
-    RemoveEntryList(&irp->Tail.Overlay.ListEntry);
-#endif
+    if (FAULT != COMPLETES_WHAT_STAYS_LISTED)
+        RemoveEntryList(&irp->Tail.Overlay.ListEntry);
 }
 static PIRP peek(PIO_CSQ csq, PIRP irp, PVOID file) {
     PLIST_ENTRY entry = irp ? irp->Tail.Overlay.ListEntry.Flink : irps.Flink;
@@ -40,14 +41,13 @@ static PIRP peek(PIO_CSQ csq, PIRP irp, PVOID file) {
 }
 static void acquire(PIO_CSQ csq, KIRQL *irql) { *irql = KeAcquireSpinLockRaiseToDpc(&lock); }
 static void release(PIO_CSQ csq, KIRQL irql) {
-#if BREAK == 1
-    KeLowerIrql(irql);
-#else
-    KeReleaseSpinLock(&lock, irql);
-#endif
+    if (FAULT == RELEASE_KEEPS_LOCK)
+        KeLowerIrql(irql);
+    else
+        KeReleaseSpinLock(&lock, irql);
 }
 static void canceled(PIO_CSQ csq, PIRP irp) {
-    if (BREAK != 3)
+    if (FAULT != CANCELED_NOT_COMPLETED)
         complete(irp, STATUS_CANCELLED, 0);
 }
 
@@ -56,7 +56,7 @@ static void work(PVOID context) {
     LARGE_INTEGER second = { .QuadPart = MILLISECONDS(1000) };
     while (KeWaitForMultipleObjects(2, objects, 1, 0, 0, 0, &second, 0) != 0) {
         PIRP irp;
-        while (BREAK != 6 && (irp = IoCsqRemoveNextIrp(&queue, 0)) != 0)
+        while (FAULT != NOBODY_EMPTIES && (irp = IoCsqRemoveNextIrp(&queue, 0)) != 0)
             complete(irp, STATUS_SUCCESS, 0);
     }
     PsTerminateSystemThread(STATUS_SUCCESS);
@@ -78,10 +78,10 @@ static NTSTATUS begin(void) {
 }
 
 static void end(void) {
-#if BREAK != 4
-    KeSetEvent(&stop, 0, 0);
-    KeWaitForSingleObject(thread, Executive, 0, 0, 0);
-#endif
+    if (FAULT != THREAD_LEFT) {
+        KeSetEvent(&stop, 0, 0);
+        KeWaitForSingleObject(thread, Executive, 0, 0, 0);
+    }
     ObfDereferenceObject(thread);
 }
 
@@ -89,9 +89,8 @@ static NTSTATUS control(PDEVICE_OBJECT object, PIRP irp) {
     if (IoGetCurrentIrpStackLocation(irp)->Parameters.DeviceIoControl.IoControlCode != IOCTL(0, METHOD_BUFFERED))
         return complete(irp, STATUS_INVALID_DEVICE_REQUEST, 0);
     IoCsqInsertIrpEx(&queue, irp, 0, 0);
-#if BREAK == 5
-    complete(irp, STATUS_SUCCESS, 0);
-#endif
+    if (FAULT == COMPLETES_WHAT_IS_QUEUED)
+        complete(irp, STATUS_SUCCESS, 0);
     KeSetEvent(&wake, 0, 0);
     return STATUS_PENDING;
 }
@@ -99,7 +98,7 @@ static NTSTATUS control(PDEVICE_OBJECT object, PIRP irp) {
 static NTSTATUS cleanup(PDEVICE_OBJECT object, PIRP irp) {
     PFILE_OBJECT file = IoGetCurrentIrpStackLocation(irp)->FileObject;
     PIRP left;
-    while (BREAK != 6 && (left = IoCsqRemoveNextIrp(&queue, file)) != 0)
+    while (FAULT != NOBODY_EMPTIES && (left = IoCsqRemoveNextIrp(&queue, file)) != 0)
         complete(left, STATUS_CANCELLED, 0);
     return complete(irp, STATUS_SUCCESS, 0);
 }
