@@ -22,6 +22,13 @@ const SEEDS: std::ops::Range<u64> = 1..4;
 /// Many designs keep what NDIS loops back: that rule is for the lab's owner alone to mind.
 const LOOPED_BACK_KEPT: &str = "V49";
 
+/// What to run.
+#[derive(clap::Args)]
+pub struct Args {
+    /// Only these designs: names of sources, without `.c`
+    names: Vec<String>,
+}
+
 /// A filter, built one way.
 struct Trial {
     source: PathBuf,
@@ -36,12 +43,12 @@ struct Trial {
 ///
 /// # Errors
 /// Where a broken filter is not caught by its rule, or a sound one is accused.
-pub fn run() -> Result<()> {
+pub fn run(args: &Args) -> Result<()> {
     setup::run()?;
     wdk::prepare(Arch::X64)?;
     let (field, lab) = (Field::prepare()?, programs::build()?.lab);
     let mut all = Vec::new();
-    for source in paths::files_in(&Field::folder(), "c")? {
+    for source in sources(&args.names)? {
         all.extend(trials_of(&source).with_context(|| source.display().to_string())?);
     }
     let failed = trials::run_all(&all, |trial| trial.run(&field, &lab));
@@ -54,6 +61,14 @@ pub fn run() -> Result<()> {
     let sound = all.iter().filter(|trial| trial.rule.is_none()).count();
     println!("field: ok sound={sound} broken={}", all.len() - sound);
     Ok(())
+}
+
+/// The designs of these names, or all.
+fn sources(names: &[String]) -> Result<Vec<PathBuf>> {
+    if names.is_empty() {
+        return paths::files_in(&Field::folder(), "c");
+    }
+    Ok(names.iter().map(|name| Field::folder().join(name).with_extension("c")).collect())
 }
 
 /// The ways to build a filter, as its source lists them.

@@ -53,7 +53,7 @@ enum Command {
     /// Put the filters that each break a rule through the lab, and their sound twins
     Rules,
     /// Put filters as the field writes them through the lab, sound and broken
-    Field,
+    Field(field::Args),
     /// Put the driver through events in random order, on processors whose calls interleave
     Stress(stress::Args),
     /// Fuzz what takes bytes from others: the driver's calls, the loader, the parsers
@@ -80,7 +80,7 @@ fn main() -> ExitCode {
         Command::Replay(args) => replay::run(&args),
         Command::Hold(args) => hold::run(&args),
         Command::Rules => rules::run(),
-        Command::Field => field::run(),
+        Command::Field(args) => field::run(&args),
         Command::Stress(args) => stress::run(&args),
         Command::Fuzz(args) => fuzz::run(&args),
         Command::Faults(args) => faults::run(&args),
