@@ -40,8 +40,8 @@ impl Rig {
         kernel().registry.set("Depth", Value::Dword(17));
         kernel().registry.set("Name", Value::String("name".to_owned()));
         let driver = lab.run(&built(&format!("filters/{filter}.sys"))).expect("it starts");
-        if filter != "wrong" {
-            assert_eq!(kernel().driver(driver).expect("loaded").lacking, Vec::<String>::new());
+        if !["wrong", "lacks"].contains(&filter) {
+            assert_eq!(kernel().driver(driver).expect("loaded").names_of_lacking(), Vec::<String>::new());
         }
         let adapter = lab.adapter(AdapterConfig::default());
         kernel().sched.pump();
@@ -80,6 +80,18 @@ impl Rig {
     }
 }
 
+/// What a filter's checks from 20 on do wrong, by the words of the reports.
+fn wrongs_are_said(filter: &str, cases: &[(&str, &[&str])]) {
+    for (number, (case, expected)) in (20..).zip(cases) {
+        let said = said_by(case, || {
+            let rig = Rig::start(filter, Mode::Virtual);
+            rig.call(code(number, 0), &[], 4);
+            rig.finish();
+        });
+        assert_said(case, &said, expected);
+    }
+}
+
 /// Runs a filter's checks on the virtual clock and on the real one.
 fn checks_hold(filter: &str, count: u32) {
     for mode in [Mode::Virtual, Mode::Real] {
@@ -110,6 +122,21 @@ fn a_driver_sends_irps_and_keeps_files() {
 }
 
 #[test]
+fn entries_of_the_error_log_are_written_or_freed() {
+    checks_hold("error_log", 3);
+    wrongs_are_said(
+        "error_log",
+        &[
+            ("left", &["V35: error_log.sys left 1 allocations, 240 bytes, with tag IoEr"]),
+            ("freed twice", &["V36: ", "IoEr"]),
+            ("dump data", &["V36: IoWriteErrorLogEntry of an entry of 48 bytes, with dump data up to byte 52"]),
+            ("string", &["V36: IoWriteErrorLogEntry of an entry of 50 bytes with 1 strings, of which 0 end in it"]),
+            ("no object", &["V36: IoAllocateErrorLogEntry for what is no driver or device: "]),
+        ],
+    );
+}
+
+#[test]
 fn what_a_driver_does_wrong_with_irps_of_its_own_is_said() {
     let cases: [(&str, &[&str]); 6] = [
         ("never taken back", &["V43: the IRP", "no completion routine of its maker took it back"]),
@@ -119,14 +146,7 @@ fn what_a_driver_does_wrong_with_irps_of_its_own_is_said() {
         ("file object left", &["V48: sender.sys cannot be unloaded: [\"file"]),
         ("file left open", &["V35: sender.sys was unloaded and left open: handle"]),
     ];
-    for (number, (case, expected)) in (20..).zip(cases) {
-        let said = said_by(case, || {
-            let rig = Rig::start("sender", Mode::Virtual);
-            rig.call(code(number, 0), &[], 4);
-            rig.finish();
-        });
-        assert_said(case, &said, expected);
-    }
+    wrongs_are_said("sender", &cases);
 }
 
 #[test]
@@ -335,6 +355,23 @@ fn what_a_driver_does_wrong_is_said_by_name() {
         });
         assert_said(case, &said, expected);
     }
+}
+
+#[test]
+fn what_the_lab_lacks_is_named_however_it_is_used() {
+    const NAMED: &str = "BUGCHECK: ntoskrnl.exe!KeDoTheImpossible was called from ";
+    wrongs_are_said(
+        "lacks",
+        &[
+            ("called", &[NAMED, "from lacks.sys+", "(calls+"]),
+            ("jumped to", &[NAMED, "(calls_what_jumps+", "through lacks.sys+", "which ends by a jump"]),
+            ("by a pointer", &[NAMED, "(calls_by_pointer+"]),
+            ("in a DPC", &[NAMED, "(at_dispatch+", "in DPC"]),
+            ("at unload", &[NAMED, "(unload_it+", "in DriverUnload: the lab lacks"]),
+            ("read", &["BUGCHECK: read of ntoskrnl.exe!KeImpossibleData, by lacks.sys+", "(reads+"]),
+            ("at the end", &[NAMED, "a jump at the end of DPC"]),
+        ],
+    );
 }
 
 #[test]

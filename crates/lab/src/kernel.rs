@@ -15,7 +15,7 @@ use crate::{
     io::Io,
     judge::Judge,
     lock_order::LockOrder,
-    memory::Memory,
+    memory::{Memory, PAGE},
     ndis::Ndis,
     nt,
     pe::image::Section,
@@ -52,8 +52,26 @@ pub struct DriverInfo {
     pub functions: (usize, usize),
     /// It imports the bounds of programs' addresses, with which headers probe inline.
     pub probes_inline: bool,
-    /// Imports that the lab lacks, `DLL!function`: calling one ends the run.
-    pub lacking: Vec<String>,
+    /// Imports that the lab lacks: calling or touching one ends the run.
+    pub lacking: Vec<Lacking>,
+}
+
+/// An import that the lab lacks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lacking {
+    /// `DLL!function`.
+    pub name: String,
+    /// Where the driver finds it: a closed page, so that it is noticed whether it is called, read or written.
+    pub page: usize,
+    /// Code that a call of it goes on with, which names it.
+    pub thunk: usize,
+}
+
+impl DriverInfo {
+    /// Names of the imports that the lab lacks, `DLL!function`.
+    pub fn names_of_lacking(&self) -> Vec<String> {
+        self.lacking.iter().map(|import| import.name.clone()).collect()
+    }
 }
 
 /// The kernel of a run.
@@ -152,6 +170,13 @@ impl Kernel {
         let drivers = lock(&self.drivers);
         let at = drivers.iter().position(|d| (d.base..d.base + d.size).contains(&address));
         at.map(DriverId)
+    }
+
+    /// The import that the lab lacks and a driver finds at an address.
+    pub fn lacking_at(&self, address: usize) -> Option<Lacking> {
+        let drivers = lock(&self.drivers);
+        let mut lacking = drivers.iter().flat_map(|driver| &driver.lacking);
+        lacking.find(|import| (import.page..import.page + PAGE).contains(&address)).cloned()
     }
 
     /// File name of a driver.

@@ -25,7 +25,8 @@ pub enum How {
 }
 
 impl How {
-    fn verb(self) -> &'static str {
+    /// `read`, `write`, `execution`.
+    pub fn verb(self) -> &'static str {
         match self {
             Self::Read => "read",
             Self::Write => "write",
@@ -82,7 +83,8 @@ impl BadTouch {
         }
     }
 
-    fn by_whom(&self) -> String {
+    /// `by x.sys+0x1234`: who did it.
+    pub fn by_whom(&self) -> String {
         let site = kernel().describe_address(thread::call_site());
         match self.instruction {
             Some(at) if kernel().driver_at(at).is_some() => format!("by {}", kernel().describe_address(at)),

@@ -124,6 +124,9 @@ fn on_memory_fault(signal: c_int, info: &siginfo_t, registers: &mut Registers<'_
     if !is_the_drivers(registers) {
         return give_back(signal);
     }
+    if has_address && touched_lacking(address, how, registers) {
+        return;
+    }
     if has_address {
         let (at, stack) = (registers.instruction(), registers.address(libc::REG_RSP));
         let touch = BadTouch::by_instruction(address, how, at, stack);
@@ -150,6 +153,22 @@ fn on_memory_fault(signal: c_int, info: &siginfo_t, registers: &mut Registers<'_
         Some(rule) => kernel().judge.fatal(rule, what, Vec::new()),
         None => kernel().judge.bug_check(what),
     }
+}
+
+/// A touch of an import that the lab lacks: a call goes on with what names it, a read or write is reported; false where no
+/// such import lies there.
+fn touched_lacking(address: usize, how: How, registers: &mut Registers<'_>) -> bool {
+    let Some(import) = kernel().lacking_at(address) else { return false };
+    if how == How::Execute {
+        registers.set(libc::REG_RIP, import.thunk as u64);
+        return true;
+    }
+    begin_report();
+    let (at, stack) = (registers.instruction(), registers.address(libc::REG_RSP));
+    call_stack::faulted(at, stack);
+    let (verb, name) = (how.verb(), import.name);
+    let by = BadTouch::by_instruction(address, how, at, stack).by_whom();
+    kernel().judge.bug_check(format!("{verb} of {name}, {by}: the lab lacks this import"));
 }
 
 fn on_other_fault(signal: c_int, registers: &mut Registers<'_>) {

@@ -22,6 +22,7 @@ mod device;
 mod dpc;
 pub mod driver;
 mod driver_extension;
+mod error_log;
 mod event;
 pub(crate) mod exception;
 mod file;
@@ -100,6 +101,7 @@ pub fn exports() -> Vec<&'static [Export]> {
         device::EXPORTS,
         dpc::EXPORTS,
         driver_extension::EXPORTS,
+        error_log::EXPORTS,
         event::EXPORTS,
         exception::EXPORTS,
         file::EXPORTS,

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     judge::rule,
-    kernel::{DriverId, DriverInfo, kernel},
+    kernel::{DriverId, DriverInfo, Lacking, kernel},
     memory::{PAGE, Protection, map},
 };
 
@@ -31,7 +31,7 @@ pub fn load(path: &Path) -> Result<DriverId> {
     let file = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
     let symbols = symbols::read(path);
     let driver = load_bytes(&name, &file, symbols).with_context(|| format!("cannot load {}", path.display()))?;
-    let lacking = kernel().driver(driver).map(|info| info.lacking.join(", ")).unwrap_or_default();
+    let lacking = kernel().driver(driver).map(|info| info.names_of_lacking().join(", ")).unwrap_or_default();
     if !lacking.is_empty() {
         eprintln!("{name} imports what the lab lacks, which ends the run when it is called: {lacking}");
     }
@@ -44,10 +44,11 @@ pub fn load_bytes(name: &str, file: &[u8], symbols: Vec<(usize, String)>) -> Res
     judge_sections(name, &image.sections);
     let size = image.bytes.len();
     let thunks_len = (image.imports.len() * THUNK).next_multiple_of(PAGE);
-    // Guard, image, guard, thunks, guard.
-    let region = map::reserve(3 * GUARD + size + thunks_len)?;
+    // Guard, image, guard, thunks, guard, a closed page for each import that the lab may lack.
+    let region = map::reserve(3 * GUARD + size + thunks_len + image.imports.len() * PAGE)?;
     let base = region.wrapping_add(GUARD);
     let thunks_at = base.wrapping_add(size + GUARD);
+    let lacking_at = thunks_at.wrapping_add(thunks_len + GUARD).addr();
 
     let mut thunks_code = vec![0xcc; thunks_len];
     let mut thunks = Thunks::new(&mut thunks_code, thunks_at.expose_provenance());
@@ -56,10 +57,10 @@ pub fn load_bytes(name: &str, file: &[u8], symbols: Vec<(usize, String)>) -> Res
         let address = if let Some(export) = dlls::find(&import.dll, &import.function)? {
             thunks.bind(export)
         } else {
-            let import = format!("{}!{}", import.dll, import.function);
-            let address = thunks.bind_lacking(&import);
-            lacking.push(import);
-            address
+            let name = format!("{}!{}", import.dll, import.function);
+            let (page, thunk) = (lacking_at + lacking.len() * PAGE, thunks.bind_lacking(&name));
+            lacking.push(Lacking { name, page, thunk });
+            page
         };
         write_u64(&mut image.bytes, import.slot, address as u64)?;
     }

@@ -122,7 +122,7 @@ fn an_import_that_is_lacking_is_listed() {
     let lacking = |dll, imports: &[&'static str]| {
         let sample = Sample { imports: imports.to_vec(), dll, ..Sample::default() };
         let id = load_bytes("x", &sample.file(), Vec::new()).map_err(|error| format!("{error:#}"))?;
-        Ok(kernel().driver(id).unwrap().lacking.clone())
+        Ok(kernel().driver(id).unwrap().names_of_lacking())
     };
     let expected: Result<_, String> = Ok(vec!["ntoskrnl.exe!KeDoTheImpossible".to_owned()]);
     assert_eq!(lacking("ntoskrnl.exe", &["KeGetCurrentIrql", "KeDoTheImpossible"]), expected);

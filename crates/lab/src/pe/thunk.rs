@@ -4,7 +4,7 @@
 //! that the depth of the stack at each call is known (V42). A thunk uses `r11` alone, which a call may change.
 
 use super::exports::{Binding, Export};
-use crate::{kernel::kernel, thread};
+use crate::{call_stack::Call, kernel::kernel, thread};
 
 /// Room for one thunk, aligned.
 pub const THUNK: usize = 48;
@@ -72,7 +72,7 @@ impl<'a> Thunks<'a> {
         self.put(&code(target as u64, None))
     }
 
-    /// The address that an import is bound to which the lab lacks: a call of it ends the run and names it.
+    /// Where a call of an import goes on that the lab lacks: it ends the run and names it.
     ///
     /// # Panics
     /// As [`Self::bind`].
@@ -95,6 +95,6 @@ impl<'a> Thunks<'a> {
 unsafe extern "win64" fn call_of_lacking(name: *const String) {
     // SAFETY: only `bind_lacking` makes thunks that go here, each with a name that lives for ever.
     let name = unsafe { &*name };
-    let from = kernel().describe_address(thread::call_site());
+    let from = Call { site: thread::call_site(), callback: thread::callback() };
     kernel().judge.bug_check(format!("{name} was called from {from}: the lab lacks this import"));
 }

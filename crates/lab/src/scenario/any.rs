@@ -87,7 +87,7 @@ pub fn run(config: &LabConfig, any: &Any) -> Result<Report> {
     let lab = new_lab(config, any.life.strict);
     let mut frames = lifecycle::run(&lab, &any.life).context("the life")?;
     let drivers = (0..any.life.drivers.len()).filter_map(|index| kernel().driver(DriverId(index)));
-    let drivers = drivers.map(|driver| DriverReport { name: driver.name.clone(), lacking: driver.lacking.clone() });
+    let drivers = drivers.map(|driver| DriverReport { name: driver.name.clone(), lacking: driver.names_of_lacking() });
     let drivers = drivers.collect();
     let mut verdicts = vec![lab.finish()];
     if !any.replay.is_empty() {
