@@ -7,6 +7,7 @@
 
 pub mod capture_file;
 pub mod child;
+pub mod filter_rig;
 pub mod gates;
 pub mod live;
 

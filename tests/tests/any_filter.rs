@@ -1,102 +1,42 @@
 //! Filters as others write them: WDM devices, what the WDK's headers have inline, what filters in the field import. The
 //! filters are `tests/filters/wdm/*.c`; what they check they check themselves, in the lab's kernel.
 
-use std::process::Command;
-
 use nblease_lab::{
     clock::Mode,
     faults::Plan,
-    io::{Completion, Handle, NtStatus, Process},
-    judge::EXIT_VIOLATION,
+    io::{NtStatus, Process},
     kernel::kernel,
     lab::{Lab, LabConfig},
-    ndis::AdapterConfig,
     registry::Value,
     scenario::lifecycle::{self, Lifecycle},
 };
-use nblease_tests::{built, frame_bytes, lab, receive_of, send_of};
+use nblease_tests::{
+    built,
+    filter_rig::{FilterRig, assert_said, code, status::*},
+    lab,
+};
 
-const SUCCESS: u32 = 0;
-const NO_MORE_ENTRIES: u32 = 0x8000_001a;
-const CANCELLED: u32 = 0xc000_0120;
-const ACCESS_VIOLATION: u32 = 0xc000_0005;
-const DEVICE_BUSY: u32 = 0x8000_0011;
-
-/// `CTL_CODE` of the filters' device type.
-fn code(function: u32, method: u32) -> u32 {
-    0x12 << 16 | function << 2 | method
+/// A filter of `tests/filters/wdm`, whose device has its name.
+fn start(filter: &str, mode: Mode) -> FilterRig {
+    FilterRig::start(&[], &format!("wdm/{filter}"), &format!(r"\\.\{filter}"), mode)
 }
 
-/// A filter in a lab with an adapter that runs, and a program that has its device open.
-struct Rig {
-    lab: Lab,
-    process: Process,
-    handle: Handle,
-}
-
-impl Rig {
-    fn start(filter: &str, mode: Mode) -> Self {
-        let lab = Lab::new(LabConfig { mode, ..LabConfig::default() });
-        kernel().registry.set("Depth", Value::Dword(17));
-        kernel().registry.set("Name", Value::String("name".to_owned()));
-        let driver = lab.run(&built(&format!("filters/{filter}.sys"))).expect("it starts");
-        if !["wrong", "lacks"].contains(&filter) {
-            assert_eq!(kernel().driver(driver).expect("loaded").names_of_lacking(), Vec::<String>::new());
-        }
-        let adapter = lab.adapter(AdapterConfig::default());
-        kernel().sched.pump();
-        assert!(adapter.is_running());
-        adapter.send(&[send_of(frame_bytes(60, 1))], 0);
-        adapter.receive(&[receive_of(frame_bytes(60, 2))], 0);
-        kernel().sched.pump();
-        let process = lab.process("program.exe");
-        let handle = process.open(&format!(r"\\.\{filter}")).expect("the device opens");
-        Self { lab, process, handle }
-    }
-
-    fn call(&self, code: u32, input: &[u8], room: usize) -> Completion {
-        self.handle.ioctl(code, input, room).wait()
-    }
-
-    /// Runs each of the filter's checks: how many there are.
-    fn run_checks(&self, filter: &str) -> u32 {
-        for number in 0.. {
-            let result = self.call(code(number, 0), &[], 4);
-            if result.status == NO_MORE_ENTRIES {
-                return number;
-            }
-            assert_eq!(result.status, SUCCESS);
-            let line = u32::from_le_bytes(result.data[..4].try_into().expect("four bytes"));
-            assert_eq!(line, 0, "tests/filters/wdm/{filter}.c:{line}: check {number} does not hold");
-        }
-        unreachable!("the checks end")
-    }
-
-    fn finish(self) {
-        self.handle.close();
-        drop(self.process);
-        let verdict = self.lab.finish();
-        assert!(verdict.violations.is_empty(), "{:?}", verdict.violations);
-    }
-}
-
-/// What a filter's checks from 20 on do wrong, by the words of the reports.
-fn wrongs_are_said(filter: &str, cases: &[(&str, &[&str])]) {
-    for (number, (case, expected)) in (20..).zip(cases) {
-        let said = said_by(case, || {
-            let rig = Rig::start(filter, Mode::Virtual);
+/// What a filter's checks from one on do wrong, by the words of the reports.
+fn wrongs_are_said(filter: &str, first: u32, cases: &[(&str, &[&str])]) {
+    for (number, (case, expected)) in (first..).zip(cases) {
+        assert_said(case, expected, || {
+            let rig = start(filter, Mode::Virtual);
             rig.call(code(number, 0), &[], 4);
             rig.finish();
         });
-        assert_said(case, &said, expected);
     }
 }
 
 /// Runs a filter's checks on the virtual clock and on the real one.
 fn checks_hold(filter: &str, count: u32) {
     for mode in [Mode::Virtual, Mode::Real] {
-        let rig = Rig::start(filter, mode);
-        assert_eq!(rig.run_checks(filter), count);
+        let rig = start(filter, mode);
+        rig.run_checks(count);
         rig.finish();
     }
 }
@@ -126,6 +66,7 @@ fn entries_of_the_error_log_are_written_or_freed() {
     checks_hold("error_log", 3);
     wrongs_are_said(
         "error_log",
+        20,
         &[
             ("left", &["V35: error_log.sys left 1 allocations, 240 bytes, with tag IoEr"]),
             ("freed twice", &["V36: ", "IoEr"]),
@@ -146,7 +87,7 @@ fn what_a_driver_does_wrong_with_irps_of_its_own_is_said() {
         ("file object left", &["V48: sender.sys cannot be unloaded: [\"file"]),
         ("file left open", &["V35: sender.sys was unloaded and left open: handle"]),
     ];
-    wrongs_are_said("sender", &cases);
+    wrongs_are_said("sender", 20, &cases);
 }
 
 #[test]
@@ -199,7 +140,7 @@ fn exceptions_are_handled_where_the_driver_does() {
 #[test]
 fn a_programs_memory_is_there_in_its_context() {
     for mode in [Mode::Virtual, Mode::Real] {
-        let rig = Rig::start("program_memory", mode);
+        let rig = start("program_memory", mode);
         let input: Vec<u8> = (1..=100).collect();
         let copied = rig.call(code(0, 3), &input, 100);
         assert_eq!((copied.status, copied.data), (SUCCESS, input.clone()));
@@ -231,18 +172,17 @@ fn a_programs_memory_is_touched_as_the_documents_say() {
         ("at dispatch", &["V41: read of", "at DISPATCH_LEVEL, by program_memory.sys+"]),
     ];
     for (number, (case, expected)) in (10..).zip(cases) {
-        let said = said_by(case, || {
-            let rig = Rig::start("program_memory", Mode::Virtual);
+        assert_said(case, expected, || {
+            let rig = start("program_memory", Mode::Virtual);
             rig.call(code(number, 3), &[1; 8], 8);
             rig.finish();
         });
-        assert_said(case, &said, expected);
     }
 }
 
 #[test]
 fn calls_of_each_method_reach_a_wdm_driver() {
-    let rig = Rig::start("queue_device", Mode::Virtual);
+    let rig = start("queue_device", Mode::Virtual);
     let whose = rig.call(code(0, 0), &41_u32.to_le_bytes(), 12);
     let word = |at: usize| u32::from_le_bytes(whose.data[at..at + 4].try_into().expect("four bytes"));
     assert_eq!((whose.status, whose.information, word(8)), (SUCCESS, 12, 42));
@@ -260,7 +200,7 @@ fn calls_of_each_method_reach_a_wdm_driver() {
 
 #[test]
 fn a_device_opens_to_whom_its_descriptor_says() {
-    let rig = Rig::start("queue_device", Mode::Virtual);
+    let rig = start("queue_device", Mode::Virtual);
     let denied = Process::new("guest.exe", false).open(r"\\.\queue_device").err();
     assert_eq!(denied, Some(NtStatus(0xc000_0022)));
     rig.finish();
@@ -269,7 +209,7 @@ fn a_device_opens_to_whom_its_descriptor_says() {
 #[test]
 fn a_cancel_safe_queue_gives_each_read_to_one() {
     for mode in [Mode::Virtual, Mode::Real] {
-        let rig = Rig::start("queue_device", mode);
+        let rig = start("queue_device", mode);
         assert_eq!(rig.handle.write(b"early").wait().status, DEVICE_BUSY);
         let reads: Vec<_> = (0..4).map(|_| rig.handle.read(16)).collect();
         assert_eq!(rig.handle.under_way(), 4);
@@ -292,7 +232,7 @@ fn a_cancel_safe_queue_gives_each_read_to_one() {
 
 #[test]
 fn a_program_that_dies_leaves_nothing() {
-    let rig = Rig::start("queue_device", Mode::Virtual);
+    let rig = start("queue_device", Mode::Virtual);
     let process = rig.lab.process("short-lived.exe");
     let handle = process.open(r"\\.\queue_device").expect("it opens");
     let reads: Vec<_> = (0..3).map(|_| handle.read(64)).collect();
@@ -300,36 +240,6 @@ fn a_program_that_dies_leaves_nothing() {
     process.kill();
     assert!(reads.iter().all(|read| read.wait().status == CANCELLED) && kept.wait().status == CANCELLED);
     rig.finish();
-}
-
-/// Runs `body`, which is to end by a violation, in a process of its own: what it said.
-fn said_by(case: &str, body: impl FnOnce()) -> String {
-    const CHILD: &str = "NBLEASE_ANY_FILTER";
-    match std::env::var(CHILD) {
-        Ok(chosen) if chosen == case => {
-            body();
-            std::process::exit(0);
-        }
-        Ok(_) => return String::new(),
-        Err(_) => {}
-    }
-    let this = std::env::current_exe().expect("the path of the tests");
-    let test = std::thread::current().name().expect("a test's name").to_owned();
-    let output = Command::new(this).args(["--exact", &test, "--nocapture"]).env(CHILD, case).output();
-    let output = output.expect("a process");
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!(output.status.code(), Some(EXIT_VIOLATION), "{case}: {:?}\n{said}", output.status);
-    said
-}
-
-/// Whether a report begins with a rule, and says these words.
-fn assert_said(case: &str, said: &str, expected: &[&str]) {
-    if said.is_empty() {
-        return;
-    }
-    for words in expected {
-        assert!(said.contains(words), "{case}: expected {words}\n{said}");
-    }
 }
 
 #[test]
@@ -347,14 +257,7 @@ fn what_a_driver_does_wrong_is_said_by_name() {
         ("leaves_a_handle", &["V35: wrong.sys was unloaded and left open: handle"]),
         ("takes_executable_pool", &["V37: ExAllocatePoolWithTag of executable pool"]),
     ];
-    for (number, (case, expected)) in (0..).zip(cases) {
-        let said = said_by(case, || {
-            let rig = Rig::start("wrong", Mode::Virtual);
-            rig.call(code(number, 0), &[], 4);
-            rig.finish();
-        });
-        assert_said(case, &said, expected);
-    }
+    wrongs_are_said("wrong", 0, &cases);
 }
 
 #[test]
@@ -362,6 +265,7 @@ fn what_the_lab_lacks_is_named_however_it_is_used() {
     const NAMED: &str = "BUGCHECK: ntoskrnl.exe!KeDoTheImpossible was called from ";
     wrongs_are_said(
         "lacks",
+        20,
         &[
             ("called", &[NAMED, "from lacks.sys+", "(calls+"]),
             ("jumped to", &[NAMED, "(calls_what_jumps+", "through lacks.sys+", "which ends by a jump"]),
@@ -387,10 +291,9 @@ fn what_a_driver_does_wrong_with_an_irp_is_said() {
         ("more than there is", &["V46: IRP", "completed with Information 9, more than its 8 bytes"]),
     ];
     for (len, (case, expected)) in (1..).zip(cases) {
-        let said = said_by(case, || {
-            Rig::start("wrong", Mode::Virtual).handle.read(len).wait();
+        assert_said(case, expected, || {
+            start("wrong", Mode::Virtual).handle.read(len).wait();
         });
-        assert_said(case, &said, expected);
     }
 }
 

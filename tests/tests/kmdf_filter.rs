@@ -1,92 +1,22 @@
 //! Filters with a control device by KMDF, as others write them: what they find of the framework, and what they do wrong. The
 //! filters are `tests/filters/kmdf/*.c`; what they check they check themselves.
 
-use std::process::Command;
+use nblease_lab::{clock::Mode, kernel::kernel};
+use nblease_tests::filter_rig::{FilterRig, assert_said, code, status::*};
 
-use nblease_lab::{
-    clock::Mode,
-    io::{Completion, Handle, Process},
-    judge::EXIT_VIOLATION,
-    kernel::kernel,
-    lab::{Lab, LabConfig},
-    ndis::AdapterConfig,
-    registry::Value,
-};
-use nblease_tests::built;
-
-const SUCCESS: u32 = 0;
-const NO_MORE_ENTRIES: u32 = 0x8000_001a;
-const CANCELLED: u32 = 0xc000_0120;
-const ACCESS_VIOLATION: u32 = 0xc000_0005;
-const BUFFER_TOO_SMALL: u32 = 0xc000_0023;
-
-/// `CTL_CODE` of the filters' device type.
-fn code(function: u32, method: u32) -> u32 {
-    0x12 << 16 | function << 2 | method
+fn start(filter: &str, mode: Mode) -> FilterRig {
+    start_above(&[], filter, mode)
 }
 
-/// A filter in a lab with an adapter that runs, and a program that has its device open.
-struct Rig {
-    lab: Lab,
-    filter: &'static str,
-    process: Process,
-    handle: Handle,
-}
-
-impl Rig {
-    fn start(filter: &'static str, mode: Mode) -> Self {
-        Self::start_above(&[], filter, mode)
-    }
-
-    /// The same, with other filters loaded before it.
-    fn start_above(others: &[&str], filter: &'static str, mode: Mode) -> Self {
-        let lab = Lab::new(LabConfig { mode, ..LabConfig::default() });
-        for other in others {
-            lab.run(&built(&format!("filters/{other}.sys"))).expect("it starts");
-        }
-        kernel().registry.set("Depth", Value::Dword(17));
-        kernel().registry.set("Name", Value::String("name".to_owned()));
-        lab.run(&built(&format!("filters/{filter}.sys"))).expect("it starts");
-        assert!(lab.adapter(AdapterConfig::default()).is_running());
-        let process = lab.process("program.exe");
-        let handle = process.open(r"\\.\breaker").expect("the device opens");
-        Self { lab, filter, process, handle }
-    }
-
-    fn call(&self, code: u32, input: &[u8], room: usize) -> Completion {
-        self.handle.ioctl(code, input, room).wait()
-    }
-
-    /// Runs one of the filter's checks: whether there is one of that number.
-    fn check(&self, number: u32) -> bool {
-        let result = self.call(code(number, 0), &[], 4);
-        if result.status == NO_MORE_ENTRIES {
-            return false;
-        }
-        assert_eq!(result.status, SUCCESS);
-        let line = u32::from_le_bytes(result.data[..4].try_into().expect("four bytes"));
-        assert_eq!(line, 0, "tests/filters/kmdf/{}.c:{line}: check {number} does not hold", self.filter);
-        true
-    }
-
-    /// Runs all of the filter's checks, of which there are so many.
-    fn run_checks(&self, count: u32) {
-        assert!((0..count).all(|number| self.check(number)), "fewer checks");
-        assert!(!self.check(count), "more checks");
-    }
-
-    fn finish(self) {
-        self.handle.close();
-        drop(self.process);
-        let verdict = self.lab.finish();
-        assert!(verdict.violations.is_empty(), "{:?}", verdict.violations);
-    }
+/// The same, with other filters loaded before it.
+fn start_above(others: &[&str], filter: &str, mode: Mode) -> FilterRig {
+    FilterRig::start(others, &format!("kmdf/{filter}"), r"\\.\breaker", mode)
 }
 
 #[test]
 fn the_frameworks_small_objects_are_there() {
     for mode in [Mode::Virtual, Mode::Real] {
-        let rig = Rig::start("kmdf_objects", mode);
+        let rig = start("kmdf_objects", mode);
         rig.run_checks(7);
         rig.finish();
     }
@@ -96,7 +26,7 @@ fn the_frameworks_small_objects_are_there() {
 fn callbacks_of_a_scope_come_one_at_a_time() {
     for filter in ["kmdf_serial", "kmdf_serial_passive"] {
         for mode in [Mode::Virtual, Mode::Real] {
-            let rig = Rig::start(filter, mode);
+            let rig = start(filter, mode);
             assert!(rig.check(0) && rig.check(1));
             let writes: Vec<_> = (1..5).map(|len| rig.handle.write(&vec![7; len])).collect();
             let written: Vec<_> = writes.iter().map(|write| write.wait().information).collect();
@@ -111,7 +41,7 @@ fn callbacks_of_a_scope_come_one_at_a_time() {
 #[test]
 fn a_callers_memory_is_locked_in_its_context_and_used_later() {
     for mode in [Mode::Virtual, Mode::Real] {
-        let rig = Rig::start("kmdf_context", mode);
+        let rig = start("kmdf_context", mode);
         assert!(rig.check(0), "a request that was enqueued from there");
         let sum = rig.call(code(100, 3), &[1, 2, 3, 250], 4);
         assert_eq!((sum.status, sum.data), (SUCCESS, 256_u32.to_le_bytes().to_vec()));
@@ -124,7 +54,7 @@ fn a_callers_memory_is_locked_in_its_context_and_used_later() {
 
 #[test]
 fn a_control_device_hears_of_the_shutdown() {
-    let rig = Rig::start("kmdf_context", Mode::Virtual);
+    let rig = start("kmdf_context", Mode::Virtual);
     assert!(kernel().io.hears_of_shutdown());
     rig.handle.close();
     drop(rig.process);
@@ -135,7 +65,7 @@ fn a_control_device_hears_of_the_shutdown() {
 #[test]
 fn another_drivers_device_is_a_target() {
     for mode in [Mode::Virtual, Mode::Real] {
-        let rig = Rig::start_above(&["queue_device"], "kmdf_targets", mode);
+        let rig = start_above(&["queue_device"], "kmdf_targets", mode);
         rig.run_checks(4);
         let read = rig.handle.read(8);
         let other = rig.process.open(r"\\.\queue_device").expect("the target's own device opens");
@@ -163,34 +93,13 @@ fn what_is_not_to_be_done_with_what_was_sent_is_said() {
         ("sent without a format", "which has no format"),
     ];
     for (number, (case, expected)) in (0x101..).zip(cases) {
-        let said = said_by(case, || {
-            let rig = Rig::start_above(&["queue_device"], "kmdf_targets", Mode::Virtual);
+        assert_said(case, &[expected], || {
+            let rig = start_above(&["queue_device"], "kmdf_targets", Mode::Virtual);
             assert!(rig.check(0), "the target opens");
             rig.handle.ioctl(code(number, 0), &[], 4).wait_timeout(1_000_000);
             rig.finish();
         });
-        assert!(said.is_empty() || said.contains(expected), "{case}: expected {expected}\n{said}");
     }
-}
-
-/// Runs `body`, which is to end by a violation, in a process of its own: what it said.
-fn said_by(case: &str, body: impl FnOnce()) -> String {
-    const CHILD: &str = "NBLEASE_KMDF_FILTER";
-    match std::env::var(CHILD) {
-        Ok(chosen) if chosen == case => {
-            body();
-            std::process::exit(0);
-        }
-        Ok(_) => return String::new(),
-        Err(_) => {}
-    }
-    let this = std::env::current_exe().expect("the path of the tests");
-    let test = std::thread::current().name().expect("a test's name").to_owned();
-    let output = Command::new(this).args(["--exact", &test, "--nocapture"]).env(CHILD, case).output();
-    let output = output.expect("a process");
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!(output.status.code(), Some(EXIT_VIOLATION), "{case}: {:?}\n{said}", output.status);
-    said
 }
 
 #[test]
@@ -217,11 +126,10 @@ fn what_a_driver_does_wrong_with_the_framework_is_said() {
         ("makes DMA", "BUGCHECK: the lab does not model WdfDmaEnablerCreate: of KMDF it leaves out DMA"),
     ];
     for (number, (case, expected)) in (0..).zip(cases) {
-        let said = said_by(case, || {
-            let rig = Rig::start("kmdf_wrong", Mode::Virtual);
+        assert_said(case, &[expected], || {
+            let rig = start("kmdf_wrong", Mode::Virtual);
             rig.call(code(number, 0), &[], 4);
             rig.finish();
         });
-        assert!(said.is_empty() || said.contains(expected), "{case}: expected {expected}\n{said}");
     }
 }
