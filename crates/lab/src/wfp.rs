@@ -10,7 +10,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard},
 };
 
-use nblease_ndis::sys::PVOID;
+use nblease_ndis::sys::{PVOID, STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_HANDLE, STATUS_SUCCESS};
 
 use crate::{
     faults::FaultKind,
@@ -52,14 +52,11 @@ pub const EXPORTS: &[Export] = crate::exports! {
     "FwpsQueryPacketInjectionState0" => injection_state,
 };
 
-const SUCCESS: i32 = 0;
-const INSUFFICIENT_RESOURCES: i32 = 0xc000_009a_u32.cast_signed();
 const ALREADY_EXISTS: i32 = 0xc022_0009_u32.cast_signed();
 const IN_USE: i32 = 0xc022_000a_u32.cast_signed();
 const NO_TRANSACTION: i32 = 0xc022_000d_u32.cast_signed();
 const IN_TRANSACTION: i32 = 0xc022_000e_u32.cast_signed();
 const CALLOUT_NOT_FOUND: i32 = 0xc022_0001_u32.cast_signed();
-const INVALID_HANDLE: i32 = 0xc000_0008_u32.cast_signed();
 
 /// `FWPM_SESSION_FLAG_DYNAMIC`, and where `FWPM_SESSION0` has its flags.
 const DYNAMIC: u32 = 1;
@@ -167,11 +164,11 @@ unsafe extern "win64" fn open_engine(
 ) -> i32 {
     enter("FwpmEngineOpen0");
     if fails() {
-        return INSUFFICIENT_RESOURCES;
+        return STATUS_INSUFFICIENT_RESOURCES;
     }
     let dynamic = !session.is_null() && field::<u32>(session, SESSION_FLAGS) & DYNAMIC != 0;
     raw::write(engine, kernel().ndis.objects.add("WFP engine handle", Arc::new(Engine { dynamic })));
-    SUCCESS
+    STATUS_SUCCESS
 }
 
 /// What a transaction began and did not commit is undone; objects of a dynamic session go.
@@ -179,28 +176,28 @@ unsafe extern "win64" fn close_engine(engine: PVOID) -> i32 {
     const FUNCTION: &str = "FwpmEngineClose0";
     enter(FUNCTION);
     if kernel().ndis.objects.remove::<Engine>(FUNCTION, engine).is_none() {
-        return INVALID_HANDLE;
+        return STATUS_INVALID_HANDLE;
     }
     let mut state = state();
     if let Some((_, before)) = state.transaction.take_if(|(owner, _)| *owner == engine.addr()) {
         state.objects = before;
     }
     state.objects.retain(|_, object| object.session != Some(engine.addr()));
-    SUCCESS
+    STATUS_SUCCESS
 }
 
 unsafe extern "win64" fn begin_transaction(engine: PVOID, _flags: u32) -> i32 {
     const FUNCTION: &str = "FwpmTransactionBegin0";
     enter(FUNCTION);
     if kernel().ndis.objects.get::<Engine>(FUNCTION, engine).is_none() {
-        return INVALID_HANDLE;
+        return STATUS_INVALID_HANDLE;
     }
     let mut state = state();
     if state.transaction.is_some() {
         return IN_TRANSACTION;
     }
     state.transaction = Some((engine.addr(), state.objects.clone()));
-    SUCCESS
+    STATUS_SUCCESS
 }
 
 /// Ends the handle's transaction: the objects as they were before it.
@@ -211,23 +208,23 @@ fn end_transaction(function: &'static str, engine: PVOID) -> Option<Objects> {
 }
 
 unsafe extern "win64" fn commit_transaction(engine: PVOID) -> i32 {
-    end_transaction("FwpmTransactionCommit0", engine).map_or(NO_TRANSACTION, |_| SUCCESS)
+    end_transaction("FwpmTransactionCommit0", engine).map_or(NO_TRANSACTION, |_| STATUS_SUCCESS)
 }
 
 unsafe extern "win64" fn abort_transaction(engine: PVOID) -> i32 {
     let before = end_transaction("FwpmTransactionAbort0", engine);
     before.map_or(NO_TRANSACTION, |before| {
         state().objects = before;
-        SUCCESS
+        STATUS_SUCCESS
     })
 }
 
 /// Adds an object, whose key its structure begins with: its id.
 fn add(function: &'static str, engine: PVOID, kind: Kind, structure: PVOID) -> Result<u64, i32> {
     enter(function);
-    let session = kernel().ndis.objects.get::<Engine>(function, engine).ok_or(INVALID_HANDLE)?;
+    let session = kernel().ndis.objects.get::<Engine>(function, engine).ok_or(STATUS_INVALID_HANDLE)?;
     if fails() {
-        return Err(INSUFFICIENT_RESOURCES);
+        return Err(STATUS_INSUFFICIENT_RESOURCES);
     }
     let mut key: Guid = raw::read(structure.cast());
     let provider = if kind == Kind::Filter { optional_guid(field(structure, FILTER_PROVIDER)) } else { None };
@@ -253,18 +250,18 @@ fn added<T>(result: Result<u64, i32>, id: *mut T, convert: impl FnOnce(u64) -> T
             if !id.is_null() {
                 raw::write(id, convert(new));
             }
-            SUCCESS
+            STATUS_SUCCESS
         }
         Err(status) => status,
     }
 }
 
 unsafe extern "win64" fn add_provider(engine: PVOID, provider: PVOID, _security: PVOID) -> i32 {
-    add("FwpmProviderAdd0", engine, Kind::Provider, provider).map_or_else(|status| status, |_| SUCCESS)
+    add("FwpmProviderAdd0", engine, Kind::Provider, provider).map_or_else(|status| status, |_| STATUS_SUCCESS)
 }
 
 unsafe extern "win64" fn add_sublayer(engine: PVOID, sublayer: PVOID, _security: PVOID) -> i32 {
-    add("FwpmSubLayerAdd0", engine, Kind::Sublayer, sublayer).map_or_else(|status| status, |_| SUCCESS)
+    add("FwpmSubLayerAdd0", engine, Kind::Sublayer, sublayer).map_or_else(|status| status, |_| STATUS_SUCCESS)
 }
 
 unsafe extern "win64" fn add_callout(engine: PVOID, callout: PVOID, _security: PVOID, id: *mut u32) -> i32 {
@@ -278,7 +275,7 @@ unsafe extern "win64" fn add_filter(engine: PVOID, filter: PVOID, _security: PVO
 fn delete(function: &'static str, engine: PVOID, kind: Kind, is_it: impl Fn(&Guid, &Object) -> bool) -> i32 {
     enter(function);
     if kernel().ndis.objects.get::<Engine>(function, engine).is_none() {
-        return INVALID_HANDLE;
+        return STATUS_INVALID_HANDLE;
     }
     let mut state = state();
     let key = state.objects.iter().find(|((other, key), object)| *other == kind && is_it(key, object));
@@ -288,7 +285,7 @@ fn delete(function: &'static str, engine: PVOID, kind: Kind, is_it: impl Fn(&Gui
         return IN_USE;
     }
     state.objects.remove(&key);
-    SUCCESS
+    STATUS_SUCCESS
 }
 
 unsafe extern "win64" fn delete_provider(engine: PVOID, key: *const Guid) -> i32 {
@@ -316,18 +313,18 @@ unsafe extern "win64" fn create_enumeration(engine: PVOID, template: PVOID, hand
     const FUNCTION: &str = "FwpmFilterCreateEnumHandle0";
     enter(FUNCTION);
     if kernel().ndis.objects.get::<Engine>(FUNCTION, engine).is_none() {
-        return INVALID_HANDLE;
+        return STATUS_INVALID_HANDLE;
     }
     let provider = if template.is_null() { None } else { optional_guid(field(template, 0)) };
     let enumeration = Enumeration { provider, shown: Mutex::default() };
     raw::write(handle, kernel().ndis.objects.add("WFP enumeration", Arc::new(enumeration)));
-    SUCCESS
+    STATUS_SUCCESS
 }
 
 unsafe extern "win64" fn destroy_enumeration(_engine: PVOID, handle: PVOID) -> i32 {
     const FUNCTION: &str = "FwpmFilterDestroyEnumHandle0";
     enter(FUNCTION);
-    kernel().ndis.objects.remove::<Enumeration>(FUNCTION, handle).map_or(INVALID_HANDLE, |_| SUCCESS)
+    kernel().ndis.objects.remove::<Enumeration>(FUNCTION, handle).map_or(STATUS_INVALID_HANDLE, |_| STATUS_SUCCESS)
 }
 
 /// An array of pointers to filters, of which the keys and ids are filled in, in memory that FwpmFreeMemory0 frees.
@@ -340,7 +337,9 @@ unsafe extern "win64" fn enumerate_filters(
 ) -> i32 {
     const FUNCTION: &str = "FwpmFilterEnum0";
     enter(FUNCTION);
-    let Some(enumeration) = kernel().ndis.objects.get::<Enumeration>(FUNCTION, handle) else { return INVALID_HANDLE };
+    let Some(enumeration) = kernel().ndis.objects.get::<Enumeration>(FUNCTION, handle) else {
+        return STATUS_INVALID_HANDLE;
+    };
     let wanted = |object: &Object| enumeration.provider.is_none() || object.provider == enumeration.provider;
     let again = std::mem::replace(&mut *lock(&enumeration.shown), true);
     let found: Vec<(Guid, u64)> = state()
@@ -353,7 +352,7 @@ unsafe extern "win64" fn enumerate_filters(
     raw::write(count, found.len() as u32);
     raw::write(entries, std::ptr::null_mut());
     if found.is_empty() {
-        return SUCCESS;
+        return STATUS_SUCCESS;
     }
     let pointers = found.len() * size_of::<PVOID>();
     let span = kernel().memory.alloc(MemoryKind::Descriptor, pointers + found.len() * FILTER_SIZE);
@@ -368,7 +367,7 @@ unsafe extern "win64" fn enumerate_filters(
     span.open(Access::ReadWrite);
     kernel().ndis.objects.add_at("WFP memory", at.addr(), Arc::new(span));
     raw::write(entries, at.cast());
-    SUCCESS
+    STATUS_SUCCESS
 }
 
 /// Of no memory as well; the pointer is null then.
@@ -386,7 +385,7 @@ unsafe extern "win64" fn free_memory(at: *mut PVOID) {
 unsafe extern "win64" fn register_callout(_device: PVOID, callout: PVOID, id: *mut u32) -> i32 {
     enter("FwpsCalloutRegister");
     if fails() {
-        return INSUFFICIENT_RESOURCES;
+        return STATUS_INSUFFICIENT_RESOURCES;
     }
     let key: Guid = raw::read(callout.cast());
     let mut state = state();
@@ -400,7 +399,7 @@ unsafe extern "win64" fn register_callout(_device: PVOID, callout: PVOID, id: *m
     if !id.is_null() {
         raw::write(id, new);
     }
-    SUCCESS
+    STATUS_SUCCESS
 }
 
 unsafe extern "win64" fn unregister_callout(id: u32) -> i32 {
@@ -410,22 +409,22 @@ unsafe extern "win64" fn unregister_callout(id: u32) -> i32 {
         return CALLOUT_NOT_FOUND;
     }
     kernel().ndis.objects.remove::<Registered>(FUNCTION, std::ptr::without_provenance_mut(id as usize));
-    SUCCESS
+    STATUS_SUCCESS
 }
 
 unsafe extern "win64" fn create_injection(_family: u16, _flags: u32, handle: *mut PVOID) -> i32 {
     enter("FwpsInjectionHandleCreate0");
     if fails() {
-        return INSUFFICIENT_RESOURCES;
+        return STATUS_INSUFFICIENT_RESOURCES;
     }
     raw::write(handle, kernel().ndis.objects.add("injection handle", Arc::new(Injection)));
-    SUCCESS
+    STATUS_SUCCESS
 }
 
 unsafe extern "win64" fn destroy_injection(handle: PVOID) -> i32 {
     const FUNCTION: &str = "FwpsInjectionHandleDestroy0";
     enter(FUNCTION);
-    kernel().ndis.objects.remove::<Injection>(FUNCTION, handle).map_or(INVALID_HANDLE, |_| SUCCESS)
+    kernel().ndis.objects.remove::<Injection>(FUNCTION, handle).map_or(STATUS_INVALID_HANDLE, |_| STATUS_SUCCESS)
 }
 
 /// `FWPS_PACKET_NOT_INJECTED`. IRQL: up to DISPATCH_LEVEL.

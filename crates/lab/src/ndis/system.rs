@@ -3,7 +3,9 @@
 //!
 //! One group holds all processors, as in `nt::machine`.
 
-use nblease_ndis::sys::{NDIS_HANDLE, NDIS_STATUS, NDIS_STATUS_SUCCESS, PROCESSOR_NUMBER, PVOID, UNICODE_STRING};
+use nblease_ndis::sys::{
+    NDIS_HANDLE, NDIS_STATUS, NDIS_STATUS_SUCCESS, PROCESSOR_NUMBER, PVOID, STATUS_INVALID_PARAMETER, UNICODE_STRING,
+};
 
 use super::raw;
 use crate::{
@@ -33,8 +35,6 @@ pub const EXPORTS: &[Export] = crate::exports! {
     "NdisWriteEventLogEntry" => write_event_log,
 };
 
-/// `STATUS_INVALID_PARAMETER`.
-const INVALID_PARAMETER: i32 = 0xc000_000d_u32.cast_signed();
 /// `ALL_PROCESSOR_GROUPS`.
 const ALL_GROUPS: u16 = 0xffff;
 /// Bytes of a cache line.
@@ -82,7 +82,7 @@ unsafe extern "win64" fn processor_count() -> i8 {
 unsafe extern "win64" fn index_to_number(index: u32, number: *mut PROCESSOR_NUMBER) -> i32 {
     enter("NdisProcessorIndexToNumber");
     if index >= thread::processors() {
-        return INVALID_PARAMETER;
+        return STATUS_INVALID_PARAMETER;
     }
     raw::write(number, PROCESSOR_NUMBER { Group: 0, Number: index as u8, Reserved: 0 });
     0

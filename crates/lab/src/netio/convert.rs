@@ -1,6 +1,7 @@
 //! Interface indexes, NetLuids, GUIDs and aliases into each other. PASSIVE_LEVEL.
 
-use super::{INVALID_PARAMETER, NOT_ENOUGH_MEMORY, NOT_FOUND, SUCCESS};
+use nblease_ndis::sys::{STATUS_INVALID_PARAMETER, STATUS_NOT_FOUND, STATUS_SUCCESS};
+
 use crate::{
     judge::rule,
     ndis::{self, interfaces, raw},
@@ -20,6 +21,9 @@ pub const EXPORTS: &[Export] = crate::exports! {
     "ConvertLengthToIpv4Mask" => length_to_mask,
 };
 
+/// `STATUS_NOT_ENOUGH_MEMORY` on the pages: the buffer is too short.
+const STATUS_NO_MEMORY: i32 = 0xc000_0017_u32.cast_signed();
+
 /// `GUID`, as bytes in memory.
 type Guid = [u8; 16];
 
@@ -38,7 +42,7 @@ fn guid(luid: u64) -> Guid {
 
 fn write_luid(to: *mut u64, luid: Option<u64>) -> i32 {
     raw::write(to, luid.unwrap_or(0));
-    if luid.is_some() { SUCCESS } else { INVALID_PARAMETER }
+    if luid.is_some() { STATUS_SUCCESS } else { STATUS_INVALID_PARAMETER }
 }
 
 unsafe extern "win64" fn alias_to_luid(alias: *const u16, luid: *mut u64) -> i32 {
@@ -59,7 +63,7 @@ unsafe extern "win64" fn index_to_luid(index: u32, luid: *mut u64) -> i32 {
     enter("ConvertInterfaceIndexToLuid");
     let found = interfaces::all().into_iter().find(|(other, ..)| *other == index);
     let status = write_luid(luid, found.map(|(_, luid, _)| luid));
-    if status == SUCCESS { SUCCESS } else { NOT_FOUND }
+    if status == STATUS_SUCCESS { STATUS_SUCCESS } else { STATUS_NOT_FOUND }
 }
 
 /// `len` counts characters, the zero among them.
@@ -67,16 +71,16 @@ unsafe extern "win64" fn luid_to_alias(luid: *const u64, alias: *mut u16, len: u
     enter("ConvertInterfaceLuidToAlias");
     let luid = raw::read(luid);
     let Some((_, _, name)) = interfaces::all().into_iter().find(|(_, other, _)| *other == luid) else {
-        return INVALID_PARAMETER;
+        return STATUS_INVALID_PARAMETER;
     };
     let units: Vec<u16> = name.encode_utf16().chain([0]).collect();
     if len < units.len() {
-        return NOT_ENOUGH_MEMORY;
+        return STATUS_NO_MEMORY;
     }
     for (at, unit) in units.into_iter().enumerate() {
         raw::write(alias.wrapping_add(at), unit);
     }
-    SUCCESS
+    STATUS_SUCCESS
 }
 
 unsafe extern "win64" fn luid_to_guid(luid: *const u64, to: *mut Guid) -> i32 {
@@ -84,7 +88,7 @@ unsafe extern "win64" fn luid_to_guid(luid: *const u64, to: *mut Guid) -> i32 {
     let luid = raw::read(luid);
     let known = interfaces::all().into_iter().any(|(_, other, _)| other == luid);
     raw::write(to, if known { guid(luid) } else { Guid::default() });
-    if known { SUCCESS } else { INVALID_PARAMETER }
+    if known { STATUS_SUCCESS } else { STATUS_INVALID_PARAMETER }
 }
 
 unsafe extern "win64" fn luid_to_index(luid: *const u64, index: *mut u32) -> i32 {
@@ -92,20 +96,20 @@ unsafe extern "win64" fn luid_to_index(luid: *const u64, index: *mut u32) -> i32
     let luid = raw::read(luid);
     let found = interfaces::all().into_iter().find(|(_, other, _)| *other == luid);
     raw::write(index, found.as_ref().map_or(0, |(index, ..)| *index));
-    if found.is_some() { SUCCESS } else { INVALID_PARAMETER }
+    if found.is_some() { STATUS_SUCCESS } else { STATUS_INVALID_PARAMETER }
 }
 
 /// The mask is in network order.
 unsafe extern "win64" fn mask_to_length(mask: u32, length: *mut u8) -> i32 {
     let ones = mask.swap_bytes().leading_ones();
     raw::write(length, ones as u8);
-    if ones == mask.count_ones() { SUCCESS } else { INVALID_PARAMETER }
+    if ones == mask.count_ones() { STATUS_SUCCESS } else { STATUS_INVALID_PARAMETER }
 }
 
 unsafe extern "win64" fn length_to_mask(length: u32, mask: *mut u32) -> i32 {
     let bits = u32::MAX.checked_shl(32_u32.saturating_sub(length)).unwrap_or(0);
     raw::write(mask, bits.swap_bytes());
-    if length <= 32 { SUCCESS } else { INVALID_PARAMETER }
+    if length <= 32 { STATUS_SUCCESS } else { STATUS_INVALID_PARAMETER }
 }
 
 #[cfg(test)]

@@ -4,9 +4,8 @@
 
 use std::sync::Arc;
 
-use nblease_ndis::sys::PVOID;
+use nblease_ndis::sys::{PVOID, STATUS_INSUFFICIENT_RESOURCES, STATUS_NOT_FOUND, STATUS_SUCCESS};
 
-use super::{NOT_FOUND, SUCCESS};
 use crate::{
     faults::FaultKind,
     judge::rule,
@@ -20,18 +19,16 @@ use crate::{
 pub const EXPORTS: &[Export] = crate::exports! {
     "CancelMibChangeNotify2" => cancel,
     "FreeMibTable" => free_table,
-    "GetIpInterfaceEntry" => no_row,
-    "GetIpNetEntry2" => no_row,
-    "GetIpNetTable2" => no_table,
-    "GetUnicastIpAddressEntry" => no_row,
-    "GetUnicastIpAddressTable" => no_table,
+    "GetIpInterfaceEntry" => interface_row,
+    "GetIpNetEntry2" => neighbor_row,
+    "GetIpNetTable2" => neighbors,
+    "GetUnicastIpAddressEntry" => address_row,
+    "GetUnicastIpAddressTable" => addresses,
     "NotifyIpInterfaceChange" => notify_interface,
     "NotifyRouteChange2" => notify_route,
     "NotifyUnicastIpAddressChange" => notify_address,
 };
 
-/// `STATUS_INSUFFICIENT_RESOURCES`.
-const INSUFFICIENT_RESOURCES: i32 = 0xc000_009a_u32.cast_signed();
 /// `MibInitialNotification`.
 const INITIAL: i32 = 3;
 
@@ -41,40 +38,40 @@ type Callback = unsafe extern "win64" fn(PVOID, PVOID, i32);
 /// A registration for changes.
 struct Notification;
 
-unsafe extern "win64" fn notify_interface(
+/// What drivers call of functions that are alike, each of which says its own name.
+macro_rules! alike {
+    ($($function:ident($($argument:ident: $type:ty),+) => $all:ident($name:literal);)+) => {$(
+        unsafe extern "win64" fn $function($($argument: $type),+) -> i32 {
+            $all($name, $($argument),+)
+        }
+    )+};
+}
+
+alike! {
+    interface_row(row: PVOID) => no_row("GetIpInterfaceEntry");
+    neighbor_row(row: PVOID) => no_row("GetIpNetEntry2");
+    address_row(row: PVOID) => no_row("GetUnicastIpAddressEntry");
+    neighbors(family: u16, table: *mut PVOID) => no_table("GetIpNetTable2");
+    addresses(family: u16, table: *mut PVOID) => no_table("GetUnicastIpAddressTable");
+    notify_interface(family: u16, callback: Callback, context: PVOID, initial: u8, handle: *mut PVOID)
+        => notify("NotifyIpInterfaceChange");
+    notify_route(family: u16, callback: Callback, context: PVOID, initial: u8, handle: *mut PVOID)
+        => notify("NotifyRouteChange2");
+    notify_address(family: u16, callback: Callback, context: PVOID, initial: u8, handle: *mut PVOID)
+        => notify("NotifyUnicastIpAddressChange");
+}
+
+fn notify(
+    function: &'static str,
     _family: u16,
     callback: Callback,
     context: PVOID,
     initial: u8,
     handle: *mut PVOID,
 ) -> i32 {
-    notify("NotifyIpInterfaceChange", callback, context, initial, handle)
-}
-
-unsafe extern "win64" fn notify_route(
-    _family: u16,
-    callback: Callback,
-    context: PVOID,
-    initial: u8,
-    handle: *mut PVOID,
-) -> i32 {
-    notify("NotifyRouteChange2", callback, context, initial, handle)
-}
-
-unsafe extern "win64" fn notify_address(
-    _family: u16,
-    callback: Callback,
-    context: PVOID,
-    initial: u8,
-    handle: *mut PVOID,
-) -> i32 {
-    notify("NotifyUnicastIpAddressChange", callback, context, initial, handle)
-}
-
-fn notify(function: &'static str, callback: Callback, context: PVOID, initial: u8, handle: *mut PVOID) -> i32 {
     thread::enter(function, PASSIVE_LEVEL, rule::V09);
     if kernel().faults.should_fail(FaultKind::Ndis) {
-        return INSUFFICIENT_RESOURCES;
+        return STATUS_INSUFFICIENT_RESOURCES;
     }
     raw::write(handle, kernel().ndis.objects.add("change notification", Arc::new(Notification)));
     if initial != 0 {
@@ -84,25 +81,25 @@ fn notify(function: &'static str, callback: Callback, context: PVOID, initial: u
             unsafe { callback(context, std::ptr::null_mut(), INITIAL) }
         });
     }
-    SUCCESS
+    STATUS_SUCCESS
 }
 
 unsafe extern "win64" fn cancel(handle: PVOID) -> i32 {
     const FUNCTION: &str = "CancelMibChangeNotify2";
     thread::enter(FUNCTION, PASSIVE_LEVEL, rule::V09);
-    kernel().ndis.objects.remove::<Notification>(FUNCTION, handle).map_or(NOT_FOUND, |_| SUCCESS)
+    kernel().ndis.objects.remove::<Notification>(FUNCTION, handle).map_or(STATUS_NOT_FOUND, |_| STATUS_SUCCESS)
 }
 
-unsafe extern "win64" fn no_row(row: PVOID) -> i32 {
-    thread::enter("GetUnicastIpAddressEntry", PASSIVE_LEVEL, rule::V09);
+fn no_row(function: &'static str, row: PVOID) -> i32 {
+    thread::enter(function, PASSIVE_LEVEL, rule::V09);
     raw::touch(row);
-    NOT_FOUND
+    STATUS_NOT_FOUND
 }
 
-unsafe extern "win64" fn no_table(_family: u16, table: *mut PVOID) -> i32 {
-    thread::enter("GetUnicastIpAddressTable", PASSIVE_LEVEL, rule::V09);
+fn no_table(function: &'static str, _family: u16, table: *mut PVOID) -> i32 {
+    thread::enter(function, PASSIVE_LEVEL, rule::V09);
     raw::write(table, std::ptr::null_mut());
-    NOT_FOUND
+    STATUS_NOT_FOUND
 }
 
 /// Frees what a function above gave, which was nothing.

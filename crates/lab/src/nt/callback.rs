@@ -8,7 +8,10 @@ use std::{
     sync::{Mutex, MutexGuard},
 };
 
-use nblease_ndis::sys::{BOOLEAN, NTSTATUS, OBJECT_ATTRIBUTES, PVOID, STATUS_INSUFFICIENT_RESOURCES, STATUS_SUCCESS};
+use nblease_ndis::sys::{
+    BOOLEAN, NTSTATUS, OBJECT_ATTRIBUTES, PVOID, STATUS_INSUFFICIENT_RESOURCES, STATUS_OBJECT_NAME_NOT_FOUND,
+    STATUS_SUCCESS,
+};
 
 use super::{dpc::owner, enter, string};
 use crate::{
@@ -28,8 +31,6 @@ pub const EXPORTS: &[Export] = exports! {
     "ExUnregisterCallback" => ex_unregister_callback,
 };
 
-/// `STATUS_OBJECT_NAME_NOT_FOUND`.
-const NOT_FOUND: NTSTATUS = 0xc000_0034_u32.cast_signed();
 /// Those that the system makes.
 const SYSTEMS: [&str; 3] = [r"\callback\powerstate", r"\callback\processoradd", r"\callback\setsystemtime"];
 /// What callback objects begin with: no address, so that looking into one faults.
@@ -103,7 +104,7 @@ unsafe extern "win64" fn ex_create_callback(
     let known = state.named.get(&name).copied();
     let found = match known {
         Some(found) => found,
-        None if create == 0 && !SYSTEMS.contains(&name.as_str()) => return NOT_FOUND,
+        None if create == 0 && !SYSTEMS.contains(&name.as_str()) => return STATUS_OBJECT_NAME_NOT_FOUND,
         None => {
             let made = state.object();
             if !name.is_empty() {

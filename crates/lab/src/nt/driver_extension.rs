@@ -3,7 +3,9 @@
 
 use std::{collections::BTreeMap, sync::Mutex};
 
-use nblease_ndis::sys::{DRIVER_OBJECT, NTSTATUS, PVOID, STATUS_INSUFFICIENT_RESOURCES, STATUS_SUCCESS, ULONG};
+use nblease_ndis::sys::{
+    DRIVER_OBJECT, NTSTATUS, PVOID, STATUS_INSUFFICIENT_RESOURCES, STATUS_OBJECT_NAME_COLLISION, STATUS_SUCCESS, ULONG,
+};
 
 use super::enter;
 use crate::{
@@ -21,9 +23,6 @@ pub const EXPORTS: &[Export] = exports! {
     "IoAllocateDriverObjectExtension" => io_allocate_driver_object_extension,
     "IoGetDriverObjectExtension" => io_get_driver_object_extension,
 };
-
-/// `STATUS_OBJECT_NAME_COLLISION`.
-const COLLISION: NTSTATUS = 0xc000_0035_u32.cast_signed();
 
 /// By driver object and client.
 #[derive(Default)]
@@ -49,7 +48,7 @@ unsafe extern "win64" fn io_allocate_driver_object_extension(
     let mut extensions = lock(&kernel().nt.driver_extensions.extensions);
     let key = (driver.addr(), client.addr());
     if extensions.contains_key(&key) {
-        return COLLISION;
+        return STATUS_OBJECT_NAME_COLLISION;
     }
     let memory = Lent::open(Kind::Object, len as usize, 16);
     put(memory.driver().cast());

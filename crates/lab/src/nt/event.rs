@@ -11,7 +11,8 @@ use std::{
 
 use nblease_ndis::sys::{
     ACCESS_MASK, BOOLEAN, EVENT_TYPE, HANDLE, KEVENT, KPRIORITY, LARGE_INTEGER, LONG, NTSTATUS, OBJECT_ATTRIBUTES,
-    STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_HANDLE, STATUS_SUCCESS, UNICODE_STRING,
+    STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_HANDLE, STATUS_OBJECT_NAME_COLLISION, STATUS_OBJECT_NAME_NOT_FOUND,
+    STATUS_SUCCESS, UNICODE_STRING,
 };
 
 use super::{
@@ -47,8 +48,6 @@ pub const EXPORTS: &[Export] = exports! {
 };
 
 const NAME_EXISTS: NTSTATUS = 0x4000_0000;
-const NAME_NOT_FOUND: NTSTATUS = 0xc000_0034_u32.cast_signed();
-const NAME_COLLISION: NTSTATUS = 0xc000_0035_u32.cast_signed();
 /// `OBJ_OPENIF`.
 const OPEN_IF: u32 = 0x80;
 
@@ -185,7 +184,7 @@ unsafe extern "win64" fn zw_create_event(
     // SAFETY: the DDI demands null or attributes.
     let opens = unsafe { attributes.as_ref() }.is_some_and(|attributes| attributes.Attributes & OPEN_IF != 0);
     if was_there && !opens {
-        return NAME_COLLISION;
+        return STATUS_OBJECT_NAME_COLLISION;
     }
     give_handle(event, handle);
     if was_there { NAME_EXISTS } else { STATUS_SUCCESS }
@@ -198,7 +197,7 @@ unsafe extern "win64" fn zw_open_event(
 ) -> NTSTATUS {
     enter("ZwOpenEvent", PASSIVE_LEVEL);
     let there = lock(&kernel().nt.events.named).get(&name_in(attributes).to_lowercase()).copied();
-    let Some(there) = there else { return NAME_NOT_FOUND };
+    let Some(there) = there else { return STATUS_OBJECT_NAME_NOT_FOUND };
     give_handle(std::ptr::with_exposed_provenance_mut(there), handle);
     STATUS_SUCCESS
 }

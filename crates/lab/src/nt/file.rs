@@ -9,8 +9,9 @@ use std::{
 };
 
 use nblease_ndis::sys::{
-    ACCESS_MASK, HANDLE, LARGE_INTEGER, NTSTATUS, OBJECT_ATTRIBUTES, PVOID, STATUS_INSUFFICIENT_RESOURCES,
-    STATUS_INVALID_HANDLE, STATUS_INVALID_PARAMETER, STATUS_SUCCESS, ULONG,
+    ACCESS_MASK, HANDLE, LARGE_INTEGER, NTSTATUS, OBJECT_ATTRIBUTES, PVOID, STATUS_ACCESS_DENIED,
+    STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_HANDLE, STATUS_INVALID_INFO_CLASS, STATUS_INVALID_PARAMETER,
+    STATUS_OBJECT_NAME_COLLISION, STATUS_OBJECT_NAME_INVALID, STATUS_OBJECT_NAME_NOT_FOUND, STATUS_SUCCESS, ULONG,
 };
 
 use super::{enter, object::Object, string};
@@ -28,11 +29,6 @@ pub const EXPORTS: &[Export] = exports! {
 };
 
 const END_OF_FILE: NTSTATUS = 0xc000_0011_u32.cast_signed();
-const ACCESS_DENIED: NTSTATUS = 0xc000_0022_u32.cast_signed();
-const NAME_INVALID: NTSTATUS = 0xc000_0033_u32.cast_signed();
-const NAME_NOT_FOUND: NTSTATUS = 0xc000_0034_u32.cast_signed();
-const NAME_COLLISION: NTSTATUS = 0xc000_0035_u32.cast_signed();
-const INVALID_INFO_CLASS: NTSTATUS = 0xc000_0003_u32.cast_signed();
 const INFO_LENGTH_MISMATCH: NTSTATUS = 0xc000_0004_u32.cast_signed();
 
 // Dispositions of ZwCreateFile.
@@ -172,7 +168,7 @@ fn create(
     disposition: ULONG,
     options: ULONG,
 ) -> NTSTATUS {
-    let Some(path) = path_of(attributes) else { return finish(block, NAME_INVALID, 0) };
+    let Some(path) = path_of(attributes) else { return finish(block, STATUS_OBJECT_NAME_INVALID, 0) };
     if kernel().faults.should_fail(FaultKind::Object) {
         return finish(block, STATUS_INSUFFICIENT_RESOURCES, 0);
     }
@@ -182,8 +178,8 @@ fn create(
         (OPEN | OPEN_IF, true) => OPENED,
         (OVERWRITE | OVERWRITE_IF, true) => OVERWRITTEN,
         (SUPERSEDE, true) => SUPERSEDED,
-        (CREATE, true) => return finish(block, NAME_COLLISION, 0),
-        (OPEN | OVERWRITE, false) => return finish(block, NAME_NOT_FOUND, 0),
+        (CREATE, true) => return finish(block, STATUS_OBJECT_NAME_COLLISION, 0),
+        (OPEN | OVERWRITE, false) => return finish(block, STATUS_OBJECT_NAME_NOT_FOUND, 0),
         (SUPERSEDE | CREATE | OPEN_IF | OVERWRITE_IF, false) => CREATED,
         _ => return finish(block, STATUS_INVALID_PARAMETER, 0),
     };
@@ -203,7 +199,7 @@ fn create(
 unsafe extern "win64" fn zw_delete_file(attributes: *const OBJECT_ATTRIBUTES) -> NTSTATUS {
     enter("ZwDeleteFile", PASSIVE_LEVEL);
     let removed = path_of(attributes).and_then(|path| files().remove(&path));
-    if removed.is_some() { STATUS_SUCCESS } else { NAME_NOT_FOUND }
+    if removed.is_some() { STATUS_SUCCESS } else { STATUS_OBJECT_NAME_NOT_FOUND }
 }
 
 unsafe extern "win64" fn zw_flush_buffers_file(handle: HANDLE, block: *mut StatusBlock) -> NTSTATUS {
@@ -243,7 +239,7 @@ unsafe extern "win64" fn zw_read_file(
     enter("ZwReadFile", PASSIVE_LEVEL);
     let Some(file) = open_file(handle) else { return STATUS_INVALID_HANDLE };
     if file.access & READS == 0 {
-        return finish(block, ACCESS_DENIED, 0);
+        return finish(block, STATUS_ACCESS_DENIED, 0);
     }
     let contents = lock(&file.contents).clone();
     let start = match start_of(&file, offset, contents.len()) {
@@ -274,7 +270,7 @@ unsafe extern "win64" fn zw_write_file(
     enter("ZwWriteFile", PASSIVE_LEVEL);
     let Some(file) = open_file(handle) else { return STATUS_INVALID_HANDLE };
     if file.access & WRITES == 0 {
-        return finish(block, ACCESS_DENIED, 0);
+        return finish(block, STATUS_ACCESS_DENIED, 0);
     }
     let mut bytes = vec![0; len as usize];
     // SAFETY: the DDI demands a buffer of `len` bytes; where there is none this faults and is reported.
@@ -307,7 +303,7 @@ unsafe extern "win64" fn zw_query_information_file(
     let needed = match class {
         STANDARD => size_of::<Standard>(),
         POSITION => size_of::<i64>(),
-        _ => return finish(block, INVALID_INFO_CLASS, 0),
+        _ => return finish(block, STATUS_INVALID_INFO_CLASS, 0),
     };
     if (room as usize) < needed {
         return finish(block, INFO_LENGTH_MISMATCH, 0);
@@ -339,7 +335,7 @@ unsafe extern "win64" fn zw_set_information_file(
         return finish(block, STATUS_SUCCESS, 0);
     }
     if !matches!(class, POSITION | END) {
-        return finish(block, INVALID_INFO_CLASS, 0);
+        return finish(block, STATUS_INVALID_INFO_CLASS, 0);
     }
     if (len as usize) < size_of::<i64>() {
         return finish(block, INFO_LENGTH_MISMATCH, 0);

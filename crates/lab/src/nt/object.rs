@@ -8,7 +8,8 @@ use std::{
 };
 
 use nblease_ndis::sys::{
-    ACCESS_MASK, HANDLE, KPROCESSOR_MODE, LONG_PTR, NTSTATUS, PVOID, STATUS_INVALID_HANDLE, STATUS_SUCCESS,
+    ACCESS_MASK, HANDLE, KPROCESSOR_MODE, LONG_PTR, NTSTATUS, PVOID, STATUS_INVALID_HANDLE,
+    STATUS_OBJECT_TYPE_MISMATCH, STATUS_SUCCESS,
 };
 
 use super::{enter, file::OpenFile};
@@ -31,9 +32,6 @@ pub const EXPORTS: &[Export] = exports! {
     "ObCloseHandle" => ob_close_handle,
     "NtClose" => nt_close,
 };
-
-/// `STATUS_OBJECT_TYPE_MISMATCH`.
-const TYPE_MISMATCH: NTSTATUS = 0xc000_0024_u32.cast_signed();
 
 /// The type objects that the kernel exports as data: `*PsThreadType` and its kin.
 pub const DATA_EXPORTS: &[Export] = &[
@@ -196,7 +194,7 @@ unsafe extern "efiapi" fn ob_reference_object_by_handle(
     };
     let (address, own_kind) = found;
     if !kind.is_null() && kind.addr() != own_kind {
-        return TYPE_MISMATCH;
+        return STATUS_OBJECT_TYPE_MISMATCH;
     }
     kernel().nt.handles.reference(address);
     // SAFETY: the DDI demands storage for the pointer.

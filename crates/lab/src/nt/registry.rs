@@ -5,7 +5,7 @@
 use nblease_ndis::sys::{
     ACCESS_MASK, HANDLE, NTSTATUS, OBJECT_ATTRIBUTES, PVOID, STATUS_BUFFER_OVERFLOW, STATUS_BUFFER_TOO_SMALL,
     STATUS_INVALID_HANDLE, STATUS_INVALID_PARAMETER, STATUS_NO_MORE_ENTRIES, STATUS_OBJECT_NAME_NOT_FOUND,
-    STATUS_SUCCESS, ULONG, UNICODE_STRING, WCHAR,
+    STATUS_OBJECT_TYPE_MISMATCH, STATUS_SUCCESS, ULONG, UNICODE_STRING, WCHAR,
 };
 
 use super::{enter, object::Object, pool, string};
@@ -277,8 +277,6 @@ const NO_VALUE: ULONG = 8;
 const DIRECT: ULONG = 0x20;
 const DELETE: ULONG = 0x40;
 const TYPE_CHECK: ULONG = 0x100;
-/// `STATUS_OBJECT_TYPE_MISMATCH`.
-const TYPE_MISMATCH: NTSTATUS = 0xc000_0024_u32.cast_signed();
 /// Pool of a string that was allocated for a driver, which frees it.
 const STRING_TAG: [u8; 4] = *b"RtlS";
 
@@ -359,7 +357,7 @@ fn default_bytes(entry: &Entry) -> Vec<u8> {
 fn direct(value: &Value, entry: &Entry) -> NTSTATUS {
     let wanted = entry.default_type >> 24;
     if entry.flags & TYPE_CHECK != 0 && wanted != value.kind() {
-        return TYPE_MISMATCH;
+        return STATUS_OBJECT_TYPE_MISMATCH;
     }
     let bytes = value.bytes();
     match value {

@@ -5,7 +5,8 @@
 use std::{collections::BTreeMap, sync::Mutex};
 
 use nblease_ndis::sys::{
-    BOOLEAN, DEVICE_OBJECT, GUID, NTSTATUS, PVOID, STATUS_INVALID_HANDLE, STATUS_SUCCESS, ULONG, ULONGLONG,
+    BOOLEAN, DEVICE_OBJECT, GUID, NTSTATUS, PVOID, STATUS_INVALID_HANDLE, STATUS_NOT_FOUND, STATUS_SUCCESS, ULONG,
+    ULONGLONG,
 };
 
 use super::{HIGH_LEVEL, enter};
@@ -38,8 +39,6 @@ pub const EXPORTS: &[Export] = exports! {
 /// `WMIREG_ACTION_REGISTER` and `WMIREG_ACTION_DEREGISTER`.
 const REGISTER: ULONG = 1;
 const DEREGISTER: ULONG = 2;
-/// `STATUS_NOT_FOUND`: what WPP gets where no session traces.
-const NOT_FOUND: NTSTATUS = 0xc000_0225_u32.cast_signed();
 
 /// The registered providers.
 #[derive(Default)]
@@ -138,10 +137,10 @@ unsafe extern "win64" fn io_wmi_registration_control(device: *mut DEVICE_OBJECT,
     STATUS_SUCCESS
 }
 
-/// No session traces.
+/// No session traces, and this is what WPP gets then.
 unsafe extern "win64" fn wmi_query_trace_information() -> NTSTATUS {
     enter("WmiQueryTraceInformation", HIGH_LEVEL);
-    NOT_FOUND
+    STATUS_NOT_FOUND
 }
 
 /// Takes a variable number of arguments, of which none is looked at.

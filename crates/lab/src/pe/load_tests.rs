@@ -1,3 +1,5 @@
+use nblease_ndis::sys::STATUS_UNSUCCESSFUL;
+
 use super::*;
 use crate::{
     clock::Mode,
@@ -7,8 +9,6 @@ use crate::{
     pe::sample::Sample,
     testing::{TestDriver, report_of},
 };
-
-const STATUS_UNSUCCESSFUL: i32 = 0xc000_0001_u32.cast_signed();
 
 // DriverEntry: returns the pointer at 0x2f00, which the loader relocated.
 code!(relocated, "lea rax, [rip + lab_test_relocated]", "mov rax, [rax + 0x1f00]", "ret");
