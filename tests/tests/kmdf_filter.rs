@@ -124,6 +124,7 @@ fn what_a_driver_does_wrong_with_the_framework_is_said() {
         ),
         ("enqueues what came from a queue", "V43: WdfDeviceEnqueueRequest of WDFREQUEST"),
         ("makes DMA", "BUGCHECK: the lab does not model WdfDmaEnablerCreate: of KMDF it leaves out DMA"),
+        ("makes a lock below a deleted object", "V36: WdfSpinLockCreate was given WDFOBJECT"),
     ];
     for (number, (case, expected)) in (0..).zip(cases) {
         assert_said(case, &[expected], || {

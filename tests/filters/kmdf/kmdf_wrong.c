@@ -77,11 +77,23 @@ static ULONG makes_dma(void) {
     WdfDmaEnablerCreate(device, 0, 0, &enabler);
     return 0;
 }
+static ULONG makes_a_lock_below_a_deleted_object(void) {
+    WDF_OBJECT_ATTRIBUTES attributes = { .Size = sizeof(attributes), .ExecutionLevel = WdfExecutionLevelInheritFromParent,
+        .SynchronizationScope = WdfSynchronizationScopeInheritFromParent };
+    WDFOBJECT parent;
+    WDFSPINLOCK lock;
+    CHECK(WdfObjectCreate(0, &parent) == STATUS_SUCCESS);
+    WdfObjectDelete(parent);
+    attributes.ParentObject = parent;
+    WdfSpinLockCreate(&attributes, &lock);
+    return 0;
+}
 
 static check *const checks[] = {
     takes_the_device_twice, releases_what_it_has_not, keeps_the_device, locks_a_string, removes_what_is_not_there,
     uses_a_deleted_collection, takes_executable_memory, assigns_the_frameworks_memory, writes_past_a_lookaside_entry,
     reads_the_registry_at_dispatch, takes_a_callers_address_late, enqueues_what_came_from_a_queue, makes_dma,
+    makes_a_lock_below_a_deleted_object,
 };
 
 static void control(WDFQUEUE from, WDFREQUEST request, size_t output, size_t input, ULONG code) {

@@ -4,8 +4,15 @@ use std::ffi::CStr;
 
 use nblease_ndis::sys;
 
-use super::{object::Handle, sized};
-use crate::io::{NtStatus, status};
+use super::{
+    driver::default_parent,
+    object::{Handle, NULL},
+    sized, state,
+};
+use crate::{
+    io::{NtStatus, status},
+    kernel::DriverId,
+};
 
 /// EvtCleanupCallback or EvtDestroyCallback.
 pub(crate) type ObjectEvent = sys::EVT_WDF_OBJECT_CONTEXT_CLEANUP;
@@ -53,6 +60,14 @@ impl Attributes {
             sys::WdfExecutionLevelDispatch => false,
             _ => parent,
         }
+    }
+
+    /// The parent of an object that is made, which has to be there (FxObjectHandleGetPtr): the one that the driver named, or
+    /// its WDFDRIVER.
+    pub(crate) fn parent_or_driver(&self, ddi: &str, driver: DriverId) -> Handle {
+        let parent = if self.parent == NULL { default_parent(driver) } else { self.parent };
+        state().any(ddi, parent);
+        parent
     }
 
     /// Reads and checks attributes; a null pointer (WDF_NO_OBJECT_ATTRIBUTES) gives the defaults. `constrained`: whether

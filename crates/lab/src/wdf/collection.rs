@@ -3,11 +3,9 @@
 use nblease_ndis::sys::{self, WDF_DRIVER_GLOBALS, WDF_OBJECT_ATTRIBUTES};
 
 use super::{
-    as_pointer,
-    attributes::{Attributes, Parent},
-    driver::default_parent,
-    enter, give, lifecycle, may_allocate,
+    as_pointer, enter, lifecycle, may_allocate,
     object::{Body, Handle, Kind, NULL},
+    object_ddi::make,
     state,
 };
 use crate::{
@@ -30,19 +28,9 @@ pub(crate) unsafe extern "win64" fn create(
     result: *mut sys::HANDLE,
 ) -> NtStatus {
     let id = enter!("WdfCollectionCreate", globals);
-    // SAFETY: a driver passes its attributes or null.
-    let attributes = match unsafe { Attributes::read(attributes, Parent::Allowed, false) } {
-        Ok(attributes) => attributes,
-        Err(status) => return status,
-    };
-    if let Err(status) = may_allocate(FaultKind::Object) {
-        return status;
-    }
-    let parent = if attributes.parent == NULL { default_parent(id) } else { attributes.parent };
-    let handle = state().add(Kind::Collection, id, parent, &attributes, Body::Collection(Collection::default()));
-    // SAFETY: a driver passes its variable.
-    unsafe { give(result, as_pointer(handle)) };
-    status::SUCCESS
+    let body = Body::Collection(Collection::default());
+    // SAFETY: a driver passes its attributes or null, and its variable.
+    unsafe { make("WdfCollectionCreate", id, attributes, Kind::Collection, body, result) }
 }
 
 /// Puts an object at the end of a collection, with a reference.

@@ -11,16 +11,13 @@ use std::{
 use nblease_ndis::sys::{self, WDF_DRIVER_GLOBALS, WDF_OBJECT_ATTRIBUTES};
 
 use super::{
-    as_pointer,
-    attributes::{Attributes, Parent},
-    driver::default_parent,
-    enter, give, may_allocate,
-    object::{Body, Kind, NULL},
+    enter,
+    object::{Body, Kind},
+    object_ddi::make,
     state,
 };
 use crate::{
     clock::Mode,
-    faults::FaultKind,
     io::{NtStatus, status},
     judge::rule,
     kernel::kernel,
@@ -64,33 +61,6 @@ fn try_take(holder: &Holder) -> bool {
     holder.compare_exchange(0, this_thread(), Ordering::SeqCst, Ordering::SeqCst).is_ok()
 }
 
-/// # Safety
-/// `attributes` is null or readable, `result` writable.
-unsafe fn create(
-    id: crate::kernel::DriverId,
-    attributes: *const WDF_OBJECT_ATTRIBUTES,
-    kind: Kind,
-    body: Body,
-    result: *mut sys::HANDLE,
-) -> NtStatus {
-    // SAFETY: the caller's promise.
-    let attributes = match unsafe { Attributes::read(attributes, Parent::Allowed, false) } {
-        Ok(attributes) => attributes,
-        Err(status) => return status,
-    };
-    if let Err(status) = may_allocate(FaultKind::Object) {
-        return status;
-    }
-    let parent = if attributes.parent == NULL { default_parent(id) } else { attributes.parent };
-    let handle = state().add(kind, id, parent, &attributes, body);
-    // A handle's value may have been another lock's before.
-    let address = as_pointer(handle).addr();
-    kernel().lock_order.forget(address, address + 1);
-    // SAFETY: the caller's promise.
-    unsafe { give(result, as_pointer(handle)) };
-    status::SUCCESS
-}
-
 /// WdfSpinLockCreate.
 pub(crate) unsafe extern "win64" fn spin_create(
     globals: *mut WDF_DRIVER_GLOBALS,
@@ -99,7 +69,7 @@ pub(crate) unsafe extern "win64" fn spin_create(
 ) -> NtStatus {
     let id = enter!("WdfSpinLockCreate", globals);
     // SAFETY: a driver passes its attributes or null, and its variable.
-    unsafe { create(id, attributes, Kind::SpinLock, Body::SpinLock(SpinLock::default()), result) }
+    unsafe { make("WdfSpinLockCreate", id, attributes, Kind::SpinLock, Body::SpinLock(SpinLock::default()), result) }
 }
 
 /// WdfSpinLockAcquire: raises the IRQL to DISPATCH_LEVEL.
@@ -151,7 +121,7 @@ pub(crate) unsafe extern "win64" fn wait_create(
 ) -> NtStatus {
     let id = enter!("WdfWaitLockCreate", globals);
     // SAFETY: a driver passes its attributes or null, and its variable.
-    unsafe { create(id, attributes, Kind::WaitLock, Body::WaitLock(WaitLock::default()), result) }
+    unsafe { make("WdfWaitLockCreate", id, attributes, Kind::WaitLock, Body::WaitLock(WaitLock::default()), result) }
 }
 
 /// WdfWaitLockAcquire: without a timeout, or with one that is not 0, at PASSIVE_LEVEL only. STATUS_TIMEOUT where the time

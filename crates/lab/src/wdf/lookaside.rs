@@ -5,9 +5,8 @@ use nblease_ndis::sys::{self, WDF_DRIVER_GLOBALS, WDF_OBJECT_ATTRIBUTES};
 use super::{
     as_pointer,
     attributes::{Attributes, Parent},
-    driver::default_parent,
     enter, give, may_allocate, memory,
-    object::{Body, Kind, NULL},
+    object::{Body, Kind},
     state,
 };
 use crate::{
@@ -48,7 +47,7 @@ pub(crate) unsafe extern "win64" fn create(
     if let Err(status) = may_allocate(FaultKind::Object) {
         return status;
     }
-    let parent = if attributes.parent == NULL { default_parent(id) } else { attributes.parent };
+    let parent = attributes.parent_or_driver(DDI, id);
     let body = Body::Lookaside(Box::new(Lookaside { len, memory }));
     let handle = state().add(Kind::Lookaside, id, parent, &attributes, body);
     // SAFETY: a driver passes its variable.
@@ -68,7 +67,7 @@ pub(crate) unsafe extern "win64" fn create_memory(
         let list = state.lookaside("WdfMemoryCreateFromLookaside", lookaside.addr());
         (list.len, list.memory.clone())
     };
-    match memory::allocate(id, &attributes, len) {
+    match memory::allocate("WdfMemoryCreateFromLookaside", id, &attributes, len) {
         Ok((handle, _)) => {
             // SAFETY: a driver passes its variable.
             unsafe { give(result, as_pointer(handle)) };

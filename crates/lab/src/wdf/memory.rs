@@ -6,9 +6,9 @@ use nblease_ndis::sys::{self, WDF_DRIVER_GLOBALS, WDF_OBJECT_ATTRIBUTES};
 use super::{
     as_pointer,
     attributes::{Attributes, Parent},
-    driver::default_parent,
     enter, give, may_allocate,
-    object::{Body, Handle, Kind, NULL},
+    object::{Body, Handle, Kind},
+    object_ddi::make,
     state,
 };
 use crate::{
@@ -88,11 +88,16 @@ pub(crate) fn check_pool(ddi: &str, pool: i32) {
 }
 
 /// Makes a memory object with a buffer of its own: it, and where the driver finds the buffer.
-pub(crate) fn allocate(id: DriverId, attributes: &Attributes, len: usize) -> Result<(Handle, *mut u8), NtStatus> {
+pub(crate) fn allocate(
+    ddi: &str,
+    id: DriverId,
+    attributes: &Attributes,
+    len: usize,
+) -> Result<(Handle, *mut u8), NtStatus> {
     may_allocate(FaultKind::Pool)?;
     let own = Lent::open(SpanKind::Object, len, 16);
     let address = own.driver();
-    let parent = if attributes.parent == NULL { default_parent(id) } else { attributes.parent };
+    let parent = attributes.parent_or_driver(ddi, id);
     let memory = Memory { own: Some(own), ..Memory::of_request(address.expose_provenance(), len, false) };
     Ok((state().add(Kind::Memory, id, parent, attributes, Body::Memory(memory)), address))
 }
@@ -117,7 +122,7 @@ pub(crate) unsafe extern "win64" fn create(
         Err(status) => return status,
     };
     check_pool("WdfMemoryCreate", pool);
-    let (handle, address) = match allocate(id, &attributes, len) {
+    let (handle, address) = match allocate("WdfMemoryCreate", id, &attributes, len) {
         Ok(made) => made,
         Err(status) => return status,
     };
@@ -140,21 +145,9 @@ pub(crate) unsafe extern "win64" fn create_preallocated(
     if len == 0 || buffer.is_null() {
         return status::INVALID_PARAMETER;
     }
-    // SAFETY: a driver passes its attributes or null.
-    let attributes = match unsafe { Attributes::read(attributes, Parent::Allowed, false) } {
-        Ok(attributes) => attributes,
-        Err(status) => return status,
-    };
-    if let Err(status) = may_allocate(FaultKind::Object) {
-        return status;
-    }
-    let parent = if attributes.parent == NULL { default_parent(id) } else { attributes.parent };
-    let memory_body = Memory { assignable: true, ..Memory::of_request(buffer.expose_provenance(), len, false) };
-    let body = Body::Memory(memory_body);
-    let handle = state().add(Kind::Memory, id, parent, &attributes, body);
-    // SAFETY: a driver passes its variable.
-    unsafe { give(memory, as_pointer(handle)) };
-    status::SUCCESS
+    let own = Memory { assignable: true, ..Memory::of_request(buffer.expose_provenance(), len, false) };
+    // SAFETY: a driver passes its attributes or null, and its variable.
+    unsafe { make("WdfMemoryCreatePreallocated", id, attributes, Kind::Memory, Body::Memory(own), memory) }
 }
 
 /// WdfMemoryAssignBuffer, for what WdfMemoryCreatePreallocated made.

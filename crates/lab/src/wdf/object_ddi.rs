@@ -5,16 +5,15 @@ use nblease_ndis::sys::{self, WDF_DRIVER_GLOBALS, WDF_OBJECT_ATTRIBUTES, WDF_OBJ
 use super::{
     as_pointer,
     attributes::{Attributes, Parent},
-    driver::default_parent,
     enter, give, lifecycle, may_allocate,
-    object::{Body, Kind, NULL},
+    object::{Body, Kind},
     request_send, state,
 };
 use crate::{
     faults::FaultKind,
     io::{NtStatus, lent::Lent, status},
     judge::rule,
-    kernel::kernel,
+    kernel::{DriverId, kernel},
 };
 
 /// WdfObjectCreate: an object that is nothing but contexts and children.
@@ -24,7 +23,23 @@ pub(crate) unsafe extern "win64" fn create(
     result: *mut sys::WDFOBJECT,
 ) -> NtStatus {
     let id = enter!("WdfObjectCreate", globals);
-    // SAFETY: a driver passes its attributes or null.
+    // SAFETY: a driver passes its attributes or null, and its variable.
+    unsafe { make("WdfObjectCreate", id, attributes, Kind::Object, Body::Object, result) }
+}
+
+/// Makes an object that needs no more than memory and may have any parent.
+///
+/// # Safety
+/// `attributes` is null or readable, `result` writable.
+pub(crate) unsafe fn make(
+    ddi: &str,
+    id: DriverId,
+    attributes: *const WDF_OBJECT_ATTRIBUTES,
+    kind: Kind,
+    body: Body,
+    result: *mut sys::HANDLE,
+) -> NtStatus {
+    // SAFETY: the caller's promise.
     let attributes = match unsafe { Attributes::read(attributes, Parent::Allowed, false) } {
         Ok(attributes) => attributes,
         Err(status) => return status,
@@ -32,13 +47,9 @@ pub(crate) unsafe extern "win64" fn create(
     if let Err(status) = may_allocate(FaultKind::Object) {
         return status;
     }
-    let parent = if attributes.parent == NULL { default_parent(id) } else { attributes.parent };
-    let handle = {
-        let mut state = state();
-        state.any("WdfObjectCreate", parent);
-        state.add(Kind::Object, id, parent, &attributes, Body::Object)
-    };
-    // SAFETY: a driver passes its variable.
+    let parent = attributes.parent_or_driver(ddi, id);
+    let handle = state().add(kind, id, parent, &attributes, body);
+    // SAFETY: the caller's promise.
     unsafe { give(result, as_pointer(handle)) };
     status::SUCCESS
 }

@@ -5,7 +5,6 @@ use nblease_ndis::sys::{self, UNICODE_STRING, WDF_DRIVER_GLOBALS, WDF_OBJECT_ATT
 use super::{
     as_pointer,
     attributes::{Attributes, Parent},
-    driver::default_parent,
     enter, give, lifecycle, may_allocate,
     object::{Body, Handle, Kind, NULL},
     state, text,
@@ -41,6 +40,7 @@ impl Key {
 /// # Safety
 /// `attributes` is null or readable, `result` writable.
 unsafe fn add(
+    ddi: &str,
     id: DriverId,
     path: Result<String, NtStatus>,
     attributes: *const WDF_OBJECT_ATTRIBUTES,
@@ -56,7 +56,7 @@ unsafe fn add(
         Ok(made) => made,
         Err(status) => return status,
     };
-    let parent = if attributes.parent == NULL { default_parent(id) } else { attributes.parent };
+    let parent = attributes.parent_or_driver(ddi, id);
     let handle = state().add(Kind::Key, id, parent, &attributes, Body::Key(Key { path, handle: 0 }));
     // SAFETY: the caller's promise.
     unsafe { give(result, as_pointer(handle)) };
@@ -93,7 +93,7 @@ pub(crate) unsafe extern "win64" fn open_parameters(
     let id = enter!("WdfDriverOpenParametersRegistryKey", globals);
     let path = format!(r"{}\Parameters", state().driver(DDI, driver.addr()).registry_path);
     // SAFETY: a driver passes its attributes or null, and its variable.
-    unsafe { add(id, Ok(path), attributes, result) }
+    unsafe { add(DDI, id, Ok(path), attributes, result) }
 }
 
 /// WdfRegistryOpenKey: STATUS_OBJECT_NAME_NOT_FOUND where there is no such key.
@@ -109,7 +109,7 @@ pub(crate) unsafe extern "win64" fn open(
     // SAFETY: a driver passes a string.
     let path = unsafe { path_of("WdfRegistryOpenKey", parent.addr(), name) }.and_then(existing);
     // SAFETY: a driver passes its attributes or null, and its variable.
-    unsafe { add(id, path, attributes, result) }
+    unsafe { add("WdfRegistryOpenKey", id, path, attributes, result) }
 }
 
 /// WdfRegistryCreateKey: the key is made where it is not there.
@@ -127,7 +127,7 @@ pub(crate) unsafe extern "win64" fn create(
     // SAFETY: a driver passes a string.
     let path = unsafe { path_of("WdfRegistryCreateKey", parent.addr(), name) };
     // SAFETY: a driver passes its attributes or null, and its variable.
-    let status = unsafe { add(id, path.clone(), attributes, result) };
+    let status = unsafe { add("WdfRegistryCreateKey", id, path.clone(), attributes, result) };
     if let (true, Ok(path)) = (status.is_success(), path) {
         let created = kernel().registry.create_key(&path);
         // SAFETY: a driver passes a variable or null.

@@ -126,7 +126,7 @@ pub(crate) unsafe extern "win64" fn query_memory(
     if bytes.is_empty() {
         return status::RESOURCE_DATA_NOT_FOUND;
     }
-    let (handle, buffer) = match memory::allocate(id, &attributes, bytes.len()) {
+    let (handle, buffer) = match memory::allocate(DDI, id, &attributes, bytes.len()) {
         Ok(made) => made,
         Err(status) => return status,
     };
@@ -231,7 +231,7 @@ pub(crate) unsafe extern "win64" fn query_multi_string(
         .collect();
     done(strings.map(|strings| {
         for text in strings {
-            collection::push(DDI, to.addr(), string::add(id, &attributes, text));
+            collection::push(DDI, to.addr(), string::add(DDI, id, &attributes, text));
         }
     }))
 }

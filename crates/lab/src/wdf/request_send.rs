@@ -13,7 +13,7 @@ use super::{
     enter, give,
     io_target::Admission,
     may_allocate,
-    object::{Body, Handle, Kind, NULL, Object, State},
+    object::{Body, Handle, Kind, Object, State},
     queue,
     request::{self, Place},
     request_cancel::check_owned,
@@ -116,7 +116,7 @@ pub(crate) unsafe extern "win64" fn create(
     if let Err(status) = may_allocate(FaultKind::Request) {
         return status;
     }
-    let parent = if attributes.parent == NULL { default_parent(id) } else { attributes.parent };
+    let parent = attributes.parent_or_driver("WdfRequestCreate", id);
     let handle = state().add(Kind::Request, id, parent, &attributes, Body::OwnRequest);
     // SAFETY: a driver passes its variable.
     unsafe { give(result, as_pointer(handle)) };

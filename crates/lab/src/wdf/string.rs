@@ -5,9 +5,8 @@ use nblease_ndis::sys::{self, UNICODE_STRING, WDF_DRIVER_GLOBALS, WDF_OBJECT_ATT
 use super::{
     as_pointer,
     attributes::{Attributes, Parent},
-    driver::default_parent,
     enter, give, may_allocate,
-    object::{Body, Handle, Kind, NULL},
+    object::{Body, Handle, Kind},
     state, text,
 };
 use crate::{
@@ -41,8 +40,8 @@ impl Text {
 }
 
 /// Makes a WDFSTRING; without a parent of its own it is the driver's.
-pub(crate) fn add(id: DriverId, attributes: &Attributes, text: Text) -> Handle {
-    let parent = if attributes.parent == NULL { default_parent(id) } else { attributes.parent };
+pub(crate) fn add(ddi: &str, id: DriverId, attributes: &Attributes, text: Text) -> Handle {
+    let parent = attributes.parent_or_driver(ddi, id);
     state().add(Kind::String, id, parent, attributes, Body::String(text))
 }
 
@@ -71,7 +70,7 @@ pub(crate) unsafe extern "win64" fn create(
         return status;
     }
     // SAFETY: a driver passes its variable.
-    unsafe { give(result, as_pointer(add(id, &attributes, text))) };
+    unsafe { give(result, as_pointer(add("WdfStringCreate", id, &attributes, text))) };
     status::SUCCESS
 }
 
