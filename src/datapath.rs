@@ -261,13 +261,13 @@ impl Gate<'_> {
         let Self { adapter, driver, .. } = self;
         let mut room = ROOM;
         let mut judging = self.judging(&mut room);
-        let mut count = Count::Yes;
+        let (mut count, mut shown) = (Count::Yes, false);
         loop {
             let (found, changes) = adapter.with_taps(|taps| (judging.look(nbl, taps, count), adapter.changes()));
             if !found.concerns {
                 return (true, found.flow);
             }
-            if found.drops && count == Count::Yes {
+            if found.drops && !core::mem::replace(&mut shown, true) {
                 spill_dropped(adapter, &judging, nbl, done);
             }
             // Where readers have come or gone, who wants it is found out anew.

@@ -86,8 +86,8 @@ impl Site {
 #[derive(Default)]
 pub struct Faults {
     state: Mutex<State>,
-    /// The place of the call that failed since it was a fresh one.
-    fresh: Mutex<Option<Site>>,
+    /// The first call that failed from a fresh place: its number, and that place.
+    fresh: Mutex<Option<(u64, Site)>>,
     preemption: Mutex<Option<(u64, Preemption)>>,
 }
 
@@ -151,7 +151,9 @@ impl Faults {
         if fail {
             // The rule is evaluated here: what follows has to survive.
             kernel().judge.evaluated(rule::V29);
-            *lock(&self.fresh) = fresh;
+            if let Some(site) = fresh.filter(|site| state.plan.known().is_some_and(|known| !known.contains(site))) {
+                *lock(&self.fresh) = Some((total, site));
+            }
             state.failures += 1;
             if state.failed.len() == KEPT {
                 state.failed.pop_front();
@@ -165,12 +167,12 @@ impl Faults {
 
     /// Whether a call from a fresh place is to fail, and none has.
     fn looks_for_fresh(&self) -> bool {
-        matches!(lock(&self.state).plan, Plan::Fresh(_)) && lock(&self.fresh).is_none()
+        lock(&self.state).plan.known().is_some() && lock(&self.fresh).is_none()
     }
 
-    /// The place of the call that failed since it was a fresh one, if any has.
+    /// The fresh place of which a call failed, if any has.
     pub fn fresh(&self) -> Option<Site> {
-        lock(&self.fresh).clone()
+        lock(&self.fresh).as_ref().map(|(_, site)| site.clone())
     }
 
     /// How many calls that may fail were made.
@@ -202,8 +204,8 @@ impl Faults {
 
     /// The plan in a form that lets the same calls fail again, where any has.
     pub fn replay(&self) -> Option<Plan> {
+        let fresh = lock(&self.fresh).as_ref().map(|(number, _)| *number);
         let state = lock(&self.state);
-        let last = state.failed.back()?;
-        Some(if let Plan::Fresh(_) = state.plan { Plan::Nth(last.number) } else { state.plan.clone() })
+        (state.failures > 0).then(|| state.plan.again(fresh))
     }
 }

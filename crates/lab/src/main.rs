@@ -333,7 +333,7 @@ fn fail(args: &FaultsArgs) -> Result<()> {
         println!("faults: ok failed={calls}");
         return Ok(());
     }
-    let faults::Failed { sites, unreached, runs, combined, low } =
+    let faults::Failed { sites, unreached, runs, behind, combined, low } =
         faults::run(&config, &args.sys, args.run.seed, |site| {
             if args.verbose {
                 println!("survived: {site}");
@@ -343,8 +343,10 @@ fn fail(args: &FaultsArgs) -> Result<()> {
         println!("unreached: {call}");
     }
     println!("one call at a time: {runs} runs");
+    println!("one call more while memory is low: {} runs, {} calls found", behind.runs, behind.calls);
     println!("some by chance: {} runs, {} calls failed", combined.runs, combined.calls);
     println!("memory low, then there again: {} runs, {} calls failed", low.runs, low.calls);
+    ensure!(unreached.is_empty(), "faults: FAILED sites={} unreached={}", sites.len(), unreached.len());
     println!("faults: ok sites={} survived={}", sites.len(), sites.len());
     Ok(())
 }

@@ -43,6 +43,7 @@ fn complete(nbl: &mut NET_BUFFER_LIST, status: Status) -> Status {
 }
 
 /// The bytes of TCP payload in all frames of the NBL, of which those without a whole TCP header have none.
+#[cold]
 fn tcp_payload(nbl: &mut NET_BUFFER_LIST, request: LargeSend) -> Result<u32, DataError> {
     let header = request.LsoV1Transmit_TcpHeaderOffset() as usize;
     // SAFETY: the caller holds the NBL, for longer than this view lives.

@@ -45,6 +45,8 @@ pub enum Plan {
         /// How many between the bursts.
         one_in: u64,
     },
+    /// What one of these fails.
+    Any(Vec<Plan>),
 }
 
 impl Plan {
@@ -62,6 +64,25 @@ impl Plan {
                 let burst = draw(!seed, total / BURST).is_multiple_of(BURSTS);
                 kind.takes_memory() && (burst || draw(*seed, total).is_multiple_of(*one_in))
             }
+            Self::Any(plans) => plans.iter().any(|plan| plan.fails(kind, total, of_kind, site)),
+        }
+    }
+
+    /// The places that are not fresh to it, where it looks for fresh ones.
+    pub(super) fn known(&self) -> Option<&BTreeSet<Site>> {
+        match self {
+            Self::Fresh(known) => Some(known),
+            Self::Any(plans) => plans.iter().find_map(Self::known),
+            _ => None,
+        }
+    }
+
+    /// The plan by which the same calls fail again, where the call at `number` is the one from a fresh place, if any is.
+    pub(super) fn again(&self, number: Option<u64>) -> Self {
+        match self {
+            Self::Fresh(_) => number.map_or(Self::None, Self::Nth),
+            Self::Any(plans) => Self::Any(plans.iter().map(|plan| plan.again(number)).collect()),
+            other => other.clone(),
         }
     }
 }
@@ -82,9 +103,15 @@ fn draw(seed: u64, call: u64) -> u64 {
 }
 
 impl fmt::Display for Plan {
-    /// `nth:12`, `nth:FIRST:COUNT`, `chance:SEED:ONE_IN`, `low:SEED:ONE_IN`; others are of tests alone.
+    /// `none`, `nth:12`, `nth:FIRST:COUNT`, `chance:SEED:ONE_IN`, `low:SEED:ONE_IN`, several of them with `+` between; others
+    /// are of tests alone.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::None => write!(f, "none"),
+            Self::Any(plans) => {
+                let plans: Vec<_> = plans.iter().map(Self::to_string).collect();
+                write!(f, "{}", plans.join("+"))
+            }
             Self::Nth(n) => write!(f, "nth:{n}"),
             Self::Several { first, count } => write!(f, "nth:{first}:{count}"),
             Self::Chance { seed, one_in } => write!(f, "chance:{seed}:{one_in}"),
@@ -98,11 +125,16 @@ impl FromStr for Plan {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || format!("{text} is none of nth:NUMBER, nth:FIRST:COUNT, chance:SEED:ONE_IN, low:SEED:ONE_IN");
+        if text.contains('+') {
+            return Ok(Self::Any(text.split('+').map(str::parse).collect::<Result<_, _>>()?));
+        }
+        let wrong =
+            || format!("{text} is none of none, nth:NUMBER, nth:FIRST:COUNT, chance:SEED:ONE_IN, low:SEED:ONE_IN");
         let mut parts = text.split(':');
         let name = parts.next().unwrap_or_default();
         let numbers = parts.map(str::parse).collect::<Result<Vec<u64>, _>>().map_err(|_| wrong())?;
         match (name, numbers.as_slice()) {
+            ("none", &[]) => Ok(Self::None),
             ("nth", &[n]) => Ok(Self::Nth(n)),
             ("nth", &[first, count]) => Ok(Self::Several { first, count }),
             ("chance", &[seed, one_in]) if one_in > 0 => Ok(Self::Chance { seed, one_in }),
@@ -123,10 +155,11 @@ mod tests {
             Plan::Several { first: 4, count: 2 },
             Plan::Chance { seed: 5, one_in: 7 },
             Plan::Low { seed: 1, one_in: 2 },
+            Plan::Any(vec![Plan::Low { seed: 1, one_in: 2 }, Plan::None, Plan::Nth(7)]),
         ] {
             assert_eq!(plan.to_string().parse(), Ok(plan));
         }
-        for wrong in ["", "nth", "nth:x", "chance:1", "low:1:0", "other:1"] {
+        for wrong in ["", "nth", "nth:x", "chance:1", "low:1:0", "other:1", "nth:1+", "nth:1+x"] {
             assert!(wrong.parse::<Plan>().is_err(), "{wrong}");
         }
     }
@@ -139,6 +172,15 @@ mod tests {
         assert!((800..1200).contains(&failing(&plan).len()), "{}", failing(&plan).len());
         assert_eq!(failing(&plan), failing(&plan.clone()));
         assert_ne!(failing(&plan), failing(&Plan::Chance { seed: 10, one_in: 10 }));
+    }
+
+    #[test]
+    fn a_fresh_call_is_failed_again_by_its_number() {
+        let low = Plan::Low { seed: 3, one_in: 9 };
+        let plan = Plan::Any(vec![low.clone(), Plan::Fresh(BTreeSet::new())]);
+        assert_eq!(plan.again(Some(5)), Plan::Any(vec![low.clone(), Plan::Nth(5)]));
+        assert_eq!(plan.again(None), Plan::Any(vec![low.clone(), Plan::None]));
+        assert!(plan.known().is_some() && low.known().is_none());
     }
 
     #[test]

@@ -2,8 +2,9 @@
 //! happens under stress: the driver survives it, and nothing is left.
 //!
 //! One call fails in a run. Runs go on, each with a seed of its own, until some in a row have found no call that was not
-//! failed yet. Then several calls fail in a run, by chance; and in the last runs memory is low for a while, after which
-//! the driver has to work in full again.
+//! failed yet. Some calls are only made where others failed: so there are more such runs, in which memory is low. Then
+//! several calls fail in a run, by chance; and in the last runs memory is low for a while, after which the driver has to
+//! work in full again. A call in the image that no run came to is said.
 
 use std::{collections::BTreeSet, fs, path::Path};
 
@@ -28,6 +29,8 @@ const CHANCES: [u64; 16] = [3, 5, 8, 10, 15, 20, 25, 30, 40, 50, 60, 80, 100, 15
 const LOW: [u64; 8] = [2, 3, 5, 10, 20, 50, 100, 1000];
 /// Runs without a fresh call after which there is none.
 const IN_VAIN: usize = 25;
+/// Of how many calls for memory one fails in the runs that look for calls which are made where others failed.
+const BEHIND: u64 = 20;
 
 /// Imports that the lab can fail.
 const MAY_FAIL: &[&str] = &[
@@ -92,6 +95,8 @@ pub struct Failed {
     pub unreached: Vec<String>,
     /// Runs in which one call failed, or none was found.
     pub runs: u64,
+    /// Runs in which memory was low, to come to calls that are made where others failed; and how many such there are.
+    pub behind: Count,
     /// Runs in which several calls failed, and how many did in all.
     pub combined: Count,
     /// The same for those in which memory was low.
@@ -113,19 +118,25 @@ pub struct Count {
 /// What is wrong besides broken rules, which end the process.
 pub fn run(config: &LabConfig, driver: &Path, seed: u64, mut say: impl FnMut(&str)) -> Result<Failed> {
     let mut failed = Failed::default();
+    let mut survive = |sites: &mut BTreeSet<Site>, seed, plan| -> Result<bool> {
+        once(config, driver, seed, plan)?;
+        let Some(site) = kernel().faults.fresh() else { return Ok(false) };
+        say(&describe(&site));
+        Ok(sites.insert(site))
+    };
     let mut in_vain = 0;
     while in_vain < IN_VAIN {
-        let plan = Some(Plan::Fresh(failed.sites.clone()));
-        let stress = Stress { plan, ..Stress::new(vec![driver.to_owned()], Cast::Readers, seed + failed.runs, EVENTS) };
-        stress::run(config, &stress, |_, _| ())
-            .with_context(|| format!("after {:?} failed", kernel().faults.fresh()))?;
+        let plan = Plan::Fresh(failed.sites.clone());
+        in_vain = if survive(&mut failed.sites, seed + failed.runs, plan)? { 0 } else { in_vain + 1 };
         failed.runs += 1;
-        in_vain += 1;
-        if let Some(site) = kernel().faults.fresh() {
-            say(&describe(&site));
-            failed.sites.insert(site);
-            in_vain = 0;
-        }
+    }
+    in_vain = 0;
+    while in_vain < IN_VAIN {
+        let seed = seed + failed.behind.runs;
+        let plan = Plan::Any(vec![Plan::Low { seed, one_in: BEHIND }, Plan::Fresh(failed.sites.clone())]);
+        let found = survive(&mut failed.sites, seed, plan)?;
+        in_vain = if found { 0 } else { in_vain + 1 };
+        failed.behind.add(found.into());
     }
     for (number, one_in) in (0..).zip(CHANCES) {
         let seed = seed + number;
@@ -144,9 +155,11 @@ pub fn run(config: &LabConfig, driver: &Path, seed: u64, mut say: impl FnMut(&st
 /// # Errors
 /// What is wrong besides broken rules, which end the process.
 pub fn once(config: &LabConfig, driver: &Path, seed: u64, plan: Plan) -> Result<u64> {
-    let context = format!("--seed {seed} --failing {plan}");
     let stress = Stress { plan: Some(plan), ..Stress::new(vec![driver.to_owned()], Cast::Readers, seed, EVENTS) };
-    stress::run(config, &stress, |_, _| ()).context(context)?;
+    stress::run(config, &stress, |_, _| ()).with_context(|| {
+        let plan = kernel().faults.replay().unwrap_or_default();
+        format!("--seed {seed} --failing {plan}")
+    })?;
     Ok(kernel().faults.failures())
 }
 

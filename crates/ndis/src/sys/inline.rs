@@ -30,6 +30,18 @@ pub unsafe fn MmGetSystemAddressForMdlSafe(Mdl: *mut MDL, Priority: ULONG) -> PV
     if mdl.MdlFlags & (MDL_MAPPED_TO_SYSTEM_VA | MDL_SOURCE_IS_NONPAGED_POOL) != 0 {
         return mdl.MappedSystemVa;
     }
+    // SAFETY: as the caller vouches for the MDL.
+    unsafe { map(Mdl, Priority) }
+}
+
+/// Maps an MDL; null where that fails. Most MDLs come mapped, so this is one call in the image and not one in each place
+/// that looks at payload.
+///
+/// # Safety
+/// As for [`MmGetSystemAddressForMdlSafe`].
+#[cold]
+#[inline(never)]
+unsafe fn map(Mdl: *mut MDL, Priority: ULONG) -> PVOID {
     // SAFETY: the caller vouches for the MDL; BugCheckOnFailure FALSE makes a failure a null.
     unsafe {
         MmMapLockedPagesSpecifyCache(Mdl, KernelMode as KPROCESSOR_MODE, MmCached, core::ptr::null_mut(), 0, Priority)
