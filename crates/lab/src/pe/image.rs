@@ -4,7 +4,7 @@
 use anyhow::{Context as _, Result, bail, ensure};
 use goblin::pe::{header::Header, section_table::SectionTable};
 
-use super::load_config::LoadConfig;
+pub use super::load_config::LoadConfig;
 use crate::memory::PAGE;
 
 /// Larger images are refused; a driver has a few hundred kilobytes.

@@ -2,7 +2,7 @@
 //!
 //! Called at PASSIVE_LEVEL by the image's entry stub, before DriverEntry and after the last of unload.
 
-use std::{mem, ptr, sync::Mutex};
+use std::{collections::BTreeMap, mem, ptr, sync::Mutex};
 
 use nblease_ndis::sys::{self, DRIVER_OBJECT, UNICODE_STRING, WDF_DRIVER_GLOBALS};
 
@@ -61,6 +61,8 @@ struct Availability {
 #[derive(Default)]
 pub(crate) struct Bindings {
     bound: Mutex<Vec<Binding>>,
+    /// Where drivers keep the table's address, of those that have unbound too.
+    pointers: Mutex<BTreeMap<DriverId, usize>>,
 }
 
 struct Binding {
@@ -74,6 +76,11 @@ impl Bindings {
     pub(super) fn driver_of(&self, globals: usize) -> Option<DriverId> {
         let bound = lock(&self.bound);
         bound.iter().find(|b| b.globals.driver().addr() == globals).map(|b| b.driver)
+    }
+
+    /// Where a driver that has been bound keeps the table's address, where it does not keep the table.
+    pub(crate) fn pointer_of(&self, driver: DriverId) -> Option<usize> {
+        lock(&self.pointers).get(&driver).copied()
     }
 
     /// Runs `f` on the globals of a bound driver, in the lab's view.
@@ -146,6 +153,7 @@ pub(crate) unsafe extern "win64" fn version_bind(
     } else {
         // SAFETY: since 1.15 it is the address of the driver's pointer to the table.
         unsafe { info.function_table.write_unaligned(table) };
+        lock(&kernel().wdf.bindings.pointers).insert(caller("WdfVersionBind"), info.function_table.addr());
     }
     // SAFETY: `globals` is the stub's variable.
     unsafe { globals.write_unaligned(bound) };

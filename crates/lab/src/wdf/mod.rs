@@ -69,7 +69,7 @@ use object::State;
 #[derive(Default)]
 pub struct Wdf {
     state: Mutex<State>,
-    bindings: binding::Bindings,
+    pub(crate) bindings: binding::Bindings,
 }
 
 impl Wdf {
