@@ -297,6 +297,44 @@ fn what_a_driver_does_wrong_with_an_irp_is_said() {
     }
 }
 
+/// A life of the filter `endless`, with what it does; a callback may run on for a second, not for ten.
+fn endless_life(what: u32) {
+    let lab = Lab::new(LabConfig::default());
+    kernel().cpu_time.set_limit_ns(2_500_000);
+    kernel().registry.set("Where", Value::Dword(what));
+    lab.run(&built("filters/endless.sys")).expect("it starts");
+    let adapter = lab.adapter(AdapterConfig::default());
+    kernel().sched.pump();
+    adapter.send(&[send_of(frame_bytes(60, 1))], 0);
+    adapter.pause();
+    let verdict = lab.finish();
+    assert!(verdict.violations.is_empty(), "{:?}", verdict.violations);
+}
+
+#[test]
+fn a_callback_that_does_not_return_is_reported() {
+    let cases: [(&str, &[&str]); 6] = [
+        ("attach spins", &["BUGCHECK: FilterAttach of endless.sys does not return: it has run for 1 s", "(spin+"]),
+        ("attach spins by calls", &["BUGCHECK: FilterAttach of endless.sys does not return", "(spin_by_calls+"]),
+        ("send spins", &["V28: FilterSendNetBufferLists of endless.sys does not return", "(spin+"]),
+        ("pause delays", &["V01: FilterPause of endless.sys does not return: it has waited", "(delay_for_ever+"]),
+        (
+            "attach delays",
+            &["BUGCHECK: FilterAttach of endless.sys does not return: it has waited", "(delay_for_ever+"],
+        ),
+        ("detach spins", &["V04: FilterDetach of endless.sys does not return", "(spin+"]),
+    ];
+    for (what, (case, expected)) in (1..).zip(cases) {
+        let said = said_by(case, || endless_life(what));
+        assert_said(case, &said, expected);
+    }
+}
+
+#[test]
+fn a_callback_that_spins_for_what_comes_returns() {
+    (20..23).for_each(endless_life);
+}
+
 #[test]
 fn the_lab_runs_any_filter_and_reports() {
     let sys = |name: &str| built(name).display().to_string();

@@ -43,6 +43,11 @@ impl CpuTime {
         self.limit_ns.store(ns, Ordering::Relaxed);
     }
 
+    /// The limit.
+    pub fn limit_ns(&self) -> u64 {
+        self.limit_ns.load(Ordering::Relaxed)
+    }
+
     /// What the longest callback took, in nanoseconds of processor time.
     pub fn longest_ns(&self) -> u64 {
         self.longest_ns.load(Ordering::Relaxed)
@@ -75,9 +80,14 @@ pub(crate) fn measured<R>(what: &'static str, f: impl FnOnce() -> R) -> R {
 }
 
 fn thread_time_ns() -> u64 {
+    time_of_ns(libc::CLOCK_THREAD_CPUTIME_ID)
+}
+
+/// What a clock says, in nanoseconds.
+pub(crate) fn time_of_ns(clock: libc::clockid_t) -> u64 {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: storage for a time.
-    unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut time) };
+    unsafe { libc::clock_gettime(clock, &raw mut time) };
     time.tv_sec.cast_unsigned() * 1_000_000_000 + time.tv_nsec.cast_unsigned()
 }
 

@@ -172,6 +172,12 @@ impl Kernel {
         at.map(DriverId)
     }
 
+    /// Whether an address lies in a driver's image; false also while that cannot be told. A signal handler may call this.
+    pub fn is_driver_code(&self, address: usize) -> bool {
+        let drivers = self.drivers.try_lock();
+        drivers.is_ok_and(|drivers| drivers.iter().any(|d| (d.base..d.base + d.size).contains(&address)))
+    }
+
     /// The import that the lab lacks and a driver finds at an address.
     pub fn lacking_at(&self, address: usize) -> Option<Lacking> {
         let drivers = lock(&self.drivers);

@@ -41,5 +41,6 @@ pub mod sync;
 mod testing;
 pub mod thread;
 pub mod user_socket;
+mod watchdog;
 pub mod wdf;
 pub mod wfp;

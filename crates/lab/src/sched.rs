@@ -23,6 +23,7 @@ use crate::{
     kernel::{DriverId, kernel},
     sync::lock,
     thread::{self, DISPATCH_LEVEL, PASSIVE_LEVEL},
+    watchdog,
 };
 
 pub(crate) mod processors;
@@ -268,10 +269,14 @@ impl Sched {
     /// when it can never hold (V04). The condition is looked at whenever [`Self::changed`] was called.
     pub fn wait_until(&self, what: &str, timeout_ns: Option<u64>, condition: &mut dyn FnMut() -> bool) -> bool {
         let limit = timeout_ns.map(|ns| kernel().clock.unbiased_ns().saturating_add(ns));
-        match kernel().clock.mode() {
+        let holds = match kernel().clock.mode() {
             Mode::Real => self.wait_real(what, limit, condition),
             Mode::Virtual => self.wait_virtual(what, limit, condition),
+        };
+        if thread::is_in_driver() {
+            watchdog::waited();
         }
+        holds
     }
 
     fn wait_virtual(&self, what: &str, limit: Option<u64>, condition: &mut dyn FnMut() -> bool) -> bool {

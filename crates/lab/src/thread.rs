@@ -16,7 +16,7 @@ use crate::{
     history::Event,
     judge::{Rule, rule},
     kernel::{DriverId, kernel},
-    nt, processor, sched,
+    nt, processor, sched, watchdog,
 };
 
 /// IRQL of ordinary threads.
@@ -58,6 +58,8 @@ pub struct Frame {
     pub driver: DriverId,
     /// The callback, by the field's name: `FilterSendNetBufferLists`, `EvtIoRead`, `DPC`.
     pub what: &'static str,
+    /// The clock when it was entered, time asleep left out.
+    pub entered_ns: u64,
     /// Locks held by the thread when the callback was entered.
     locks_at_entry: usize,
     /// Stack pointer of the lab when it called.
@@ -247,10 +249,12 @@ pub fn call_driver<R>(driver: DriverId, what: &'static str, irql: u8, f: impl Fn
     let locks_at_entry = LOCKS.with_borrow(Vec::len);
     let (site_before, stack_before) = (CALL_SITE.get(), place().map_or(0, |(_, stack)| stack));
     let called_from = (stack_before != 0).then_some((site_before, stack_before));
-    FRAMES.with_borrow_mut(|frames| frames.push(Frame { driver, what, locks_at_entry, stack_at_entry, called_from }));
+    let entered_ns = kernel().clock.unbiased_ns();
+    let frame = Frame { driver, what, entered_ns, locks_at_entry, stack_at_entry, called_from };
+    FRAMES.with_borrow_mut(|frames| frames.push(frame));
     forget_call();
     let f = || {
-        let result = f();
+        let result = watchdog::watched(f);
         forget_call();
         result
     };
@@ -298,6 +302,7 @@ pub fn enter(function: &'static str, max_irql: u8, rule: Rule) {
         format!("{function} called at IRQL {}, allowed up to {max_irql}", IRQL.get())
     });
     kernel().sched.called(function);
+    watchdog::called();
 }
 
 /// Keeps the call for reports, and measures the driver's stack at it (V42).

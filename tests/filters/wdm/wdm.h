@@ -207,6 +207,25 @@ static inline NTSTATUS complete(PIRP irp, NTSTATUS status, ULONG_PTR information
     return status;
 }
 
+/* A number of the service's parameters; 0 where there is none. */
+static inline ULONG parameter(PUNICODE_STRING service, const WCHAR *text) {
+    static WCHAR path[128];
+    UNICODE_STRING key_name = { 0, sizeof(path), path }, name;
+    OBJECT_ATTRIBUTES attributes = { sizeof(attributes), 0, &key_name, 0x240, 0, 0 };
+    struct { ULONG title, type, length, data; } value = { 0 };
+    HANDLE key;
+    ULONG needed;
+    memcpy(path, service->Buffer, service->Length);
+    key_name.Length = service->Length;
+    RtlAppendUnicodeToString(&key_name, L"\\Parameters");
+    RtlInitUnicodeString(&name, text);
+    if (ZwOpenKey(&key, 0x20019, &attributes) != STATUS_SUCCESS)
+        return 0;
+    ZwQueryValueKey(key, &name, 2, &value, sizeof(value), &needed);
+    ZwClose(key);
+    return value.data;
+}
+
 /* A check returns 0, or the line that did not hold. */
 #define CHECK(condition) do { if (!(condition)) return __LINE__; } while (0)
 typedef ULONG check(void);

@@ -18,6 +18,7 @@ use crate::{
     },
     processor::emulate,
     thread::{self, DISPATCH_LEVEL},
+    watchdog,
 };
 
 /// Seconds that a report may take.
@@ -117,6 +118,10 @@ fn on_memory_fault(signal: c_int, info: &siginfo_t, registers: &mut Registers<'_
     let has_address = info.si_code != libc::SI_KERNEL;
     if has_address && slow::faulted(address, how, registers) {
         return;
+    }
+    if has_address {
+        // Code that only reads the time gets no other chance to let time pass.
+        watchdog::in_code(registers.instruction(), registers.address(libc::REG_RSP));
     }
     if is_the_drivers(registers) && emulate::emulated(has_address.then_some(address), how, registers) {
         return;

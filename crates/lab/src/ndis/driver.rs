@@ -254,6 +254,15 @@ pub(super) unsafe extern "efiapi" fn ndis_f_deregister_filter_driver(handle: NDI
     kernel().judge.check(rule::V06, held.is_empty(), || format!("deregistered with packets out: {}", held.join("; ")));
 }
 
+/// A driver without an unload routine is to be unloaded: a filter driver deregisters there ("Unloading a Filter Driver", V08).
+pub fn on_no_unload_routine(id: DriverId) {
+    let registered = kernel().ndis.drivers().into_iter().find(|driver| driver.id == id);
+    kernel().judge.check(rule::V08, registered.is_none(), || {
+        let (name, handle) = (kernel().driver_name(id), registered.map_or(0, |driver| driver.handle));
+        format!("{name} has no DriverUnload, in which to call NdisFDeregisterFilterDriver for {handle:#x}")
+    });
+}
+
 /// A driver was unloaded, or its entry failed: nothing of it may be left in NDIS (V06, V08).
 pub fn on_unloaded(id: DriverId) {
     let ndis = &kernel().ndis;

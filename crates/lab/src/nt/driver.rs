@@ -123,6 +123,7 @@ pub fn unload(driver: DriverId) -> bool {
     let Some(object) = object_of(driver) else { return false };
     // SAFETY: the object lives as long as the process; the driver set the routine in its entry.
     if unsafe { (*object).DriverUnload }.is_none() {
+        crate::ndis::driver::on_no_unload_routine(driver);
         return false;
     }
     if kernel().io.request_unload(driver) {

@@ -219,6 +219,15 @@ impl Sched {
         }
     }
 
+    /// This one spins: what would interrupt it comes, and others get on.
+    pub(crate) fn let_others_on(&self) {
+        if !Self::may_be_disturbed() {
+            Self::pass_turn();
+        } else if number() != 0 || !self.step() {
+            self.yield_now();
+        }
+    }
+
     /// Another processor gets on, if any has something to do.
     fn yield_now(&self) {
         if number() == 0 {
