@@ -7,13 +7,14 @@ use nblease_lab::{
     io::{NtStatus, Process},
     kernel::kernel,
     lab::{Lab, LabConfig},
+    ndis::AdapterConfig,
     registry::Value,
     scenario::lifecycle::{self, Lifecycle},
 };
 use nblease_tests::{
     built,
     filter_rig::{FilterRig, assert_said, code, status::*},
-    lab,
+    frame_bytes, lab, send_of,
 };
 
 /// A filter of `tests/filters/wdm`, whose device has its name.
@@ -325,8 +326,7 @@ fn a_callback_that_does_not_return_is_reported() {
         ("detach spins", &["V04: FilterDetach of endless.sys does not return", "(spin+"]),
     ];
     for (what, (case, expected)) in (1..).zip(cases) {
-        let said = said_by(case, || endless_life(what));
-        assert_said(case, &said, expected);
+        assert_said(case, expected, || endless_life(what));
     }
 }
 

@@ -36,7 +36,7 @@ pub const DEMANDS: [&str; RULES] = [
     "what is read-only is never written",
     "originals keep their order within direction and flow",
     "BytesWritten lies within the buffer",
-    "no OID request is kept over 1 s",
+    "no OID request is kept over 1 s, nor after its cancellation",
     "an OID request is completed once",
     "nothing of the driver's is left at unload: pool by tag, devices, work under way",
     "no overrun, use after free, double free, fault",

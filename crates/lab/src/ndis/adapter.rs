@@ -14,6 +14,7 @@ use super::{
     asked::{self, Asking, OidKind, OidReply},
     control,
     frame::{Arrived, RecvNbl, SendNbl},
+    kept_oid::{self, Kept},
     ledger::Tally,
     loopback::{Loopback, Looped},
     miniport::{Miniport, MiniportPace, OidAnswer},
@@ -140,6 +141,7 @@ pub struct Adapter {
     pub(super) looped: Mutex<Looped>,
     pub(super) watched: Watched,
     pub(super) asking: Asking,
+    pub(super) kept: Kept,
 }
 
 impl Adapter {
@@ -166,6 +168,7 @@ impl Adapter {
             looped: Mutex::default(),
             watched: Watched::default(),
             asking: Asking::default(),
+            kept: Kept::default(),
         });
         lock(&ndis.adapters).push(adapter.clone());
         control::start(&adapter);
@@ -273,6 +276,11 @@ impl Adapter {
     /// An OID request of the protocol, to its end.
     pub fn oid(self: &Arc<Self>, kind: OidKind, oid: u32, data: &[u8]) -> OidReply {
         asked::ask(self, kind, oid, data)
+    }
+
+    /// An OID request that the card keeps and the protocol cancels: its status. Virtual or real time passes.
+    pub fn cancelled_oid(self: &Arc<Self>, kind: OidKind) -> NDIS_STATUS {
+        kept_oid::ask_and_cancel(self, kind)
     }
 
     /// The protocol cancels its OID requests that are under way (NdisCancelOidRequest, NdisCancelDirectOidRequest).

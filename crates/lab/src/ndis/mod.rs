@@ -49,6 +49,7 @@ mod handed;
 pub mod headers;
 mod holds;
 pub(crate) mod interfaces;
+mod kept_oid;
 mod ledger;
 mod lent;
 mod loopback;

@@ -134,6 +134,9 @@ pub(super) fn submit(adapter: &Arc<Adapter>, from: Option<&Module>, at: Request,
 
 /// The miniport answers at once, or a little later.
 fn at_miniport(adapter: &Arc<Adapter>, at: Request) -> NDIS_STATUS {
+    if adapter.kept.keep(at) {
+        return NDIS_STATUS_PENDING;
+    }
     let status = answers::answer(adapter, at);
     if kernel().rng().random_bool(0.5) {
         return status;
@@ -228,7 +231,7 @@ fn judge_result(module: &Module, at: Request) {
 }
 
 /// A request that was pending is complete: its issuer is told.
-fn to_issuer(at: Request, status: NDIS_STATUS) {
+pub(super) fn to_issuer(at: Request, status: NDIS_STATUS) {
     let Some(flight) = lock(&flights().all).remove(&at.addr()) else {
         kernel().judge.broken(rule::V34, format!("the OID request {at:p} was completed twice"));
         return;
@@ -348,10 +351,10 @@ pub(super) fn cancel_below(adapter: &Arc<Adapter>, from: Option<&Module>, id: PV
         if direct { c.CancelDirectOidRequestHandler } else { c.CancelOidRequestHandler }
     };
     let below = adapter.next_below(from, |module| handler_of(module).is_some());
-    // The miniport completes everything soon: it has nothing to cancel.
     let Some((below, handler)) = below.and_then(|below| handler_of(&below).map(|h| (below, h))) else {
-        return;
+        return adapter.kept.cancel(id);
     };
+    adapter.kept.told(below.name().to_owned());
     let what = if direct { "FilterCancelDirectOidRequest" } else { "FilterCancelOidRequest" };
     below.call(what, PASSIVE_LEVEL, |context| {
         // SAFETY: the driver registered this function.

@@ -138,8 +138,7 @@ fn a_call_of_a_lacking_import_ends_the_run_and_names_it() {
         Kernel::install(Mode::Virtual, 1);
         TestDriver::load(calls(), &["KeDoTheImpossible"]).call([0, 0, 0]);
     });
-    let expected =
-        "BUGCHECK: ntoskrnl.exe!KeDoTheImpossible was called from sample.sys+0x1011: the lab lacks this import";
+    let expected = "BUGCHECK: ntoskrnl.exe!KeDoTheImpossible was called from sample.sys+0x1011 in Sample: the lab lacks this import";
     assert!(report.contains(expected), "{report}");
 }
 

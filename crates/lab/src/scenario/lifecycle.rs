@@ -9,9 +9,9 @@ use std::{
 
 use anyhow::{Result, ensure};
 use nblease_ndis::sys::{
-    NDIS_STATUS_PAUSED, NDIS_STATUS_SEND_ABORTED, NDIS_STATUS_SUCCESS, NdisDevicePnPEventPowerProfileChanged,
-    NetBufferListCancelId, NetEventQueryPower, OID_802_3_CURRENT_ADDRESS, OID_GEN_CURRENT_PACKET_FILTER,
-    OID_GEN_STATISTICS, TcpLargeSendNetBufferListInfo,
+    NDIS_STATUS_PAUSED, NDIS_STATUS_REQUEST_ABORTED, NDIS_STATUS_SEND_ABORTED, NDIS_STATUS_SUCCESS,
+    NdisDevicePnPEventPowerProfileChanged, NetBufferListCancelId, NetEventQueryPower, OID_802_3_CURRENT_ADDRESS,
+    OID_GEN_CURRENT_PACKET_FILTER, OID_GEN_STATISTICS, TcpLargeSendNetBufferListInfo,
 };
 use rand::Rng as _;
 
@@ -35,6 +35,9 @@ const STORM_THREADS: u8 = 4;
 const STORM_PAUSES: usize = 5;
 /// How long nothing happens after traffic, so that what a driver has put off comes to pass (virtual clock).
 const QUIET_NS: u64 = 3_000_000_000;
+
+/// An OID for a method of the card's own, which gives back what it gets.
+const OF_THE_CARD: u32 = 0xff00_0001;
 
 /// What a life is like.
 #[derive(Clone, Debug)]
@@ -210,6 +213,8 @@ fn control_round(adapter: &Arc<Adapter>, transparent: bool) -> Result<()> {
     let direct = adapter.oid(OidKind::DirectQuery, OID_802_3_CURRENT_ADDRESS, &[0; 6]);
     let synchronous = adapter.oid(OidKind::SynchronousQuery, OID_802_3_CURRENT_ADDRESS, &[0; 6]);
     let short = adapter.oid(OidKind::Query, OID_GEN_STATISTICS, &[0; 8]);
+    let methods = [OidKind::Method, OidKind::DirectMethod].map(|kind| adapter.oid(kind, OF_THE_CARD, &[5; 12]));
+    let cancelled = [OidKind::Query, OidKind::DirectQuery].map(|kind| adapter.cancelled_oid(kind));
     adapter.take_events();
     adapter.indicate_link(false);
     adapter.indicate_link(true);
@@ -223,6 +228,12 @@ fn control_round(adapter: &Arc<Adapter>, transparent: bool) -> Result<()> {
         ensure!(reply.status == NDIS_STATUS_SUCCESS && reply.data == adapter.config.mac, "OID query: {reply:?}");
     }
     ensure!(set.status == NDIS_STATUS_SUCCESS, "OID set: {set:?}");
+    for reply in methods {
+        ensure!(reply.status == NDIS_STATUS_SUCCESS && reply.data == [5; 12], "OID method: {reply:?}");
+    }
+    for status in cancelled {
+        ensure!(status == NDIS_STATUS_REQUEST_ABORTED, "an OID request that is cancelled: {status:#x}");
+    }
     ensure!(short.status != NDIS_STATUS_SUCCESS && short.needed > 8, "OID query with a short buffer: {short:?}");
     ensure!(answer == NDIS_STATUS_SUCCESS, "NetEventQueryPower: {answer:#x}");
     let events = adapter.take_events();
