@@ -164,7 +164,7 @@ unsafe extern "efiapi" fn ke_wait_for_single_object(
     _alertable: BOOLEAN,
     timeout: *mut LARGE_INTEGER,
 ) -> NTSTATUS {
-    wait("KeWaitForSingleObject", Some(object), timeout, || try_take(object.cast()).then_some(STATUS_SUCCESS))
+    wait_for("KeWaitForSingleObject", object.cast(), timeout)
 }
 
 unsafe extern "win64" fn ke_wait_for_mutex_object(
@@ -174,7 +174,7 @@ unsafe extern "win64" fn ke_wait_for_mutex_object(
     _alertable: BOOLEAN,
     timeout: *mut LARGE_INTEGER,
 ) -> NTSTATUS {
-    wait("KeWaitForMutexObject", Some(object), timeout, || try_take(object.cast()).then_some(STATUS_SUCCESS))
+    wait_for("KeWaitForMutexObject", object.cast(), timeout)
 }
 
 unsafe extern "win64" fn ke_wait_for_multiple_objects(

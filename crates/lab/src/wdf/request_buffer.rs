@@ -81,11 +81,25 @@ unsafe fn buffer(
     buffer: *mut sys::PVOID,
     length: *mut usize,
 ) -> NtStatus {
-    let found = retrieve(ddi, request.addr(), which)
-        .and_then(|(_, address, len)| if len < required { Err(status::BUFFER_TOO_SMALL) } else { Ok((address, len)) });
+    let found = retrieve(ddi, request.addr(), which).map(|(_, address, len)| (address.cast(), len));
+    // SAFETY: the caller's promise.
+    unsafe { give_buffer(found, required, buffer, length) }
+}
+
+/// Tells the driver of a buffer's address and length where it is as long as required: else null and zero.
+///
+/// # Safety
+/// `buffer` and `length` are null or writable.
+pub(crate) unsafe fn give_buffer(
+    found: Result<(sys::PVOID, usize), NtStatus>,
+    required: usize,
+    buffer: *mut sys::PVOID,
+    length: *mut usize,
+) -> NtStatus {
+    let found = found.and_then(|found| if found.1 < required { Err(status::BUFFER_TOO_SMALL) } else { Ok(found) });
     let (address, len) = found.unwrap_or((std::ptr::null_mut(), 0));
     // SAFETY: the caller's promise.
-    unsafe { give(buffer, address.cast()) };
+    unsafe { give(buffer, address) };
     // SAFETY: as above.
     unsafe { give(length, len) };
     found.err().unwrap_or(status::SUCCESS)

@@ -10,6 +10,7 @@ use super::{
     enter, give, may_allocate,
     memory::Memory,
     object::{Body, Handle, Kind, NULL},
+    request_buffer::give_buffer,
     request_cancel::check_owned,
     request_ddi::live,
     state,
@@ -58,17 +59,8 @@ unsafe fn retrieve(
     });
     let found = buffer_of(&irp, input);
     kernel().judge.check(rule::V46, found.is_some(), || format!("{ddi}: {} has no such buffer", irp.describe()));
-    let found = match found {
-        Some((_, len)) if len < required => Err(status::BUFFER_TOO_SMALL),
-        Some(found) => Ok(found),
-        None => Err(status::INVALID_DEVICE_REQUEST),
-    };
-    let (address, len) = found.unwrap_or((std::ptr::null_mut(), 0));
     // SAFETY: the caller's promise.
-    unsafe { give(buffer, address) };
-    // SAFETY: as above.
-    unsafe { give(length, len) };
-    found.err().unwrap_or(status::SUCCESS)
+    unsafe { give_buffer(found.ok_or(status::INVALID_DEVICE_REQUEST), required, buffer, length) }
 }
 
 /// WdfRequestRetrieveUnsafeUserInputBuffer.
