@@ -4,7 +4,7 @@
 use nblease_lab::{
     clock::Mode,
     faults::Plan,
-    io::{NtStatus, Process},
+    io::{Handle, NtStatus, Process},
     kernel::kernel,
     lab::{Lab, LabConfig},
     ndis::AdapterConfig,
@@ -76,6 +76,34 @@ fn entries_of_the_error_log_are_written_or_freed() {
             ("no object", &["V36: IoAllocateErrorLogEntry for what is no driver or device: "]),
         ],
     );
+}
+
+#[test]
+fn tables_stack_privileges_and_random_numbers_are_there() {
+    checks_hold("services", 5);
+    wrongs_are_said(
+        "services",
+        20,
+        &[
+            ("a table left", &["V35: services.sys left 2 allocations", "with tag HTab"]),
+            ("an entry twice", &["V36: RtlInsertEntryHashTable of the entry", "which is in the table already"]),
+            ("an entry freed", &["V36: read of", "Tabl"]),
+            ("more stack than asked for", &["V42: ExpandedStackCall used", "allowed are 4096"]),
+            ("a provider left", &["V35: services.sys left 1 allocations", "with tag BCry"]),
+            ("at dispatch", &["V09: BCryptGenRandom at IRQL 2 without a provider"]),
+        ],
+    );
+    let rig = start("services", Mode::Virtual);
+    let program = Process::new("guest.exe", false);
+    let guest = program.open(r"\\.\services").expect("it opens to all");
+    let load_driver = |handle: &Handle| {
+        let answer = handle.ioctl(code(30, 0), &[], 4).wait();
+        assert_eq!(answer.status, SUCCESS);
+        answer.data[0]
+    };
+    assert_eq!((load_driver(&rig.handle), load_driver(&guest)), (1, 0), "SeLoadDriverPrivilege");
+    guest.close();
+    rig.finish();
 }
 
 #[test]

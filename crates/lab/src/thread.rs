@@ -64,6 +64,8 @@ pub struct Frame {
     locks_at_entry: usize,
     /// Stack pointer of the lab when it called.
     pub stack_at_entry: usize,
+    /// Stack that it may use (V42).
+    stack_room: usize,
     /// Where the driver's call was, inside of which this one is: return address and stack pointer.
     pub called_from: Option<(usize, usize)>,
 }
@@ -242,6 +244,17 @@ pub fn call_is_under_way() -> bool {
 /// On return the IRQL and the held locks must be as on entry (V39 for locks, V09 for IRQL). Then DPCs that waited for
 /// this processor's IRQL to fall are run.
 pub fn call_driver<R>(driver: DriverId, what: &'static str, irql: u8, f: impl FnOnce() -> R) -> R {
+    call_driver_with_stack(MAX_STACK, driver, what, irql, f)
+}
+
+/// As [`call_driver`], with so many bytes of stack.
+pub(crate) fn call_driver_with_stack<R>(
+    stack_room: usize,
+    driver: DriverId,
+    what: &'static str,
+    irql: u8,
+    f: impl FnOnce() -> R,
+) -> R {
     fault::prepare_thread();
     processor::prepare_thread();
     let before = IRQL.replace(irql);
@@ -250,7 +263,7 @@ pub fn call_driver<R>(driver: DriverId, what: &'static str, irql: u8, f: impl Fn
     let (site_before, stack_before) = (CALL_SITE.get(), place().map_or(0, |(_, stack)| stack));
     let called_from = (stack_before != 0).then_some((site_before, stack_before));
     let entered_ns = kernel().clock.unbiased_ns();
-    let frame = Frame { driver, what, entered_ns, locks_at_entry, stack_at_entry, called_from };
+    let frame = Frame { driver, what, entered_ns, locks_at_entry, stack_at_entry, stack_room, called_from };
     FRAMES.with_borrow_mut(|frames| frames.push(frame));
     forget_call();
     let f = || {
@@ -313,11 +326,11 @@ fn note_call(function: &'static str) {
     CALL_COUNT.set(count + 1);
     let stack = CALL_STACK.replace(0);
     LAST_STACK.set(stack);
-    let entry = FRAMES.with_borrow(|frames| frames.last().map(|f| (f.what, f.stack_at_entry)));
-    if let (Some((what, at_entry)), true) = (entry, stack != 0) {
+    let entry = FRAMES.with_borrow(|frames| frames.last().map(|f| (f.what, f.stack_at_entry, f.stack_room)));
+    if let (Some((what, at_entry, room)), true) = (entry, stack != 0) {
         let used = at_entry.saturating_sub(stack);
-        kernel().judge.check(rule::V42, used <= MAX_STACK, || {
-            format!("{what} used {used} bytes of stack when it called {function}, allowed are {MAX_STACK}")
+        kernel().judge.check(rule::V42, used <= room, || {
+            format!("{what} used {used} bytes of stack when it called {function}, allowed are {room}")
         });
     }
 }

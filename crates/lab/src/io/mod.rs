@@ -18,7 +18,7 @@ pub mod status;
 pub(crate) mod wdm;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{
         Arc, Mutex,
         atomic::{AtomicU64, Ordering},
@@ -71,11 +71,18 @@ pub struct Io {
     numbers: AtomicU64,
     /// Drivers whose unload was put off, and whether it is under way now.
     unloading: Mutex<BTreeMap<DriverId, bool>>,
+    /// Processes of administrators, by number.
+    administrators: Mutex<BTreeSet<u64>>,
     /// IRPs that WDM drivers have.
     pub(crate) under_way: wdm::UnderWay,
 }
 
 impl Io {
+    /// Whether a process is an administrator's: of programs those that are, and the system.
+    pub(crate) fn is_administrators(&self, number: u64) -> bool {
+        number == process::SYSTEM || lock(&self.administrators).contains(&number)
+    }
+
     /// A number that no other process, file or IRP has.
     pub(crate) fn number(&self) -> u64 {
         self.numbers.fetch_add(1, Ordering::Relaxed) + FIRST_NUMBER

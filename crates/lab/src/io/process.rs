@@ -17,7 +17,7 @@ use super::{
 use crate::{judge::rule, kernel::kernel, nt::probe::Probes, sync::lock};
 
 /// Number of the process that system threads belong to: as it is in the ID, 4.
-const SYSTEM: u64 = 1;
+pub(super) const SYSTEM: u64 = 1;
 
 thread_local! {
     static CURRENT: Cell<u64> = const { Cell::new(SYSTEM) };
@@ -140,6 +140,9 @@ impl Process {
     /// A process; its token says whether it is an administrator's.
     pub fn new(name: &str, administrator: bool) -> Self {
         let number = kernel().io.number();
+        if administrator {
+            lock(&kernel().io.administrators).insert(number);
+        }
         let inner = Inner {
             name: name.to_owned(),
             number,

@@ -16,6 +16,7 @@ mod attach;
 mod bitmap;
 mod callback;
 pub(crate) mod cancel;
+pub(crate) mod cng;
 mod crt;
 mod debug;
 mod device;
@@ -25,9 +26,11 @@ mod driver_extension;
 mod error_log;
 mod event;
 pub(crate) mod exception;
+mod expanded_stack;
 mod file;
 mod format;
 mod generic_table;
+mod hash_table;
 pub(crate) mod irp;
 mod irql;
 mod list;
@@ -41,6 +44,7 @@ mod number;
 mod object;
 mod pool;
 mod printf;
+mod privilege;
 pub mod probe;
 mod registration;
 mod registry;
@@ -80,6 +84,7 @@ pub struct Objects {
     cancel_lock: cancel::CancelLock,
     callbacks: callback::Callbacks,
     generic_tables: generic_table::Tables,
+    hash_tables: hash_table::Tables,
     driver_extensions: driver_extension::Extensions,
     events: event::Events,
     files: file::Files,
@@ -104,8 +109,10 @@ pub fn exports() -> Vec<&'static [Export]> {
         error_log::EXPORTS,
         event::EXPORTS,
         exception::EXPORTS,
+        expanded_stack::EXPORTS,
         file::EXPORTS,
         generic_table::EXPORTS,
+        hash_table::EXPORTS,
         irp::EXPORTS,
         irql::EXPORTS,
         list::EXPORTS,
@@ -122,6 +129,7 @@ pub fn exports() -> Vec<&'static [Export]> {
         object::DATA_EXPORTS,
         pool::EXPORTS,
         printf::EXPORTS,
+        privilege::EXPORTS,
         probe::EXPORTS,
         probe::DATA_EXPORTS,
         registration::EXPORTS,

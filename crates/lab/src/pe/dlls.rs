@@ -12,6 +12,8 @@ fn exports_of(dll: &str) -> Vec<&'static [Export]> {
         "ndis.sys" => crate::ndis::exports(),
         "netio.sys" => crate::netio::exports(),
         "fwpkclnt.sys" => vec![crate::wfp::EXPORTS],
+        // `ksecdd.lib` has what moved to CNG, under the old name.
+        "cng.sys" | "ksecdd.sys" => vec![crate::nt::cng::EXPORTS],
         "wdfldr.sys" => vec![crate::wdf::EXPORTS],
         _ => Vec::new(),
     }
