@@ -161,6 +161,43 @@ fn a_filter_may_leave_out_handlers() {
     }
 }
 
+/// A life of `misuse.sys`, with one fault or none (0).
+fn misuse(fault: u32) {
+    let lab = Lab::new(LabConfig { mode: Mode::Virtual, ..LabConfig::default() });
+    kernel().registry.set("Fault", Value::Dword(fault));
+    let drivers = vec![built("filters/misuse.sys")];
+    let life =
+        Lifecycle { drivers, rounds: 4, transparent: fault == 0, strict: false, failing: Plan::None, thorough: true };
+    let frames = lifecycle::run(&lab, &life).unwrap_or_else(|why| panic!("fault {fault}: {why:#}"));
+    assert!(frames > 0, "fault {fault}");
+    let verdict = lab.finish();
+    assert!(verdict.violations.is_empty(), "fault {fault}: {:?}", verdict.violations);
+}
+
+#[test]
+fn restart_attributes_that_a_filter_adds_are_freed_by_ndis() {
+    misuse(0);
+}
+
+#[test]
+fn what_a_filter_does_wrong_is_said() {
+    let cases: [(&str, &[&str]); 10] = [
+        ("paged pool", &["V09: ", "tag Mise, which is pageable, at DISPATCH_LEVEL"]),
+        ("pageable code", &["V09: execution of ", "which is pageable, at DISPATCH_LEVEL"]),
+        ("a clone freed as an NBL", &["V10: NdisFreeNetBufferList of ", "made for NdisFreeCloneNetBufferList"]),
+        ("a clone freed with other flags", &["V10: NdisFreeCloneNetBufferList of ", "with 0x2: it was made"]),
+        ("words of the protocol's", &["V21: NBL ", "ProtocolReserved[1] was "]),
+        ("bytes written unsaid", &["V32: ", "with 0x0 and left BytesWritten as it was"]),
+        ("a request after its end", &["V16: read of ", "its OID request was completed"]),
+        ("a status of nobody", &["V18: NdisFIndicateStatus by ", "no handle of an adapter's"]),
+        ("a timer in freed memory", &["V36: freed memory with the set timer"]),
+        ("attributes on the stack", &["V36: ", "left restart attributes that NDIS cannot free"]),
+    ];
+    for (fault, (case, expected)) in (1..).zip(cases) {
+        assert_said(case, &said_by(case, || misuse(fault)), expected);
+    }
+}
+
 #[test]
 fn exceptions_are_handled_where_the_driver_does() {
     checks_hold("exceptions", 9);

@@ -188,8 +188,8 @@ struct RunArgs {
     /// The driver's INF: registration is checked against it.
     #[arg(long)]
     inf: Option<PathBuf>,
-    /// Minor number of the NDIS version (6.x).
-    #[arg(long, default_value_t = 87, value_parser = clap::value_parser!(u8).range(83..=89))]
+    /// Minor number of the NDIS version (6.x): a driver that registers for a newer one does not start.
+    #[arg(long, default_value_t = 89, value_parser = clap::value_parser!(u8).range(83..=89))]
     ndis: u8,
 }
 

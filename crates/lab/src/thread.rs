@@ -98,6 +98,7 @@ pub fn irql() -> u8 {
 
 /// Sets the IRQL of this thread and returns the one before; the caller checks the direction.
 pub fn set_irql(irql: u8) -> u8 {
+    kernel().memory.pageable.follow(irql);
     IRQL.replace(irql)
 }
 
@@ -257,7 +258,7 @@ pub(crate) fn call_driver_with_stack<R>(
 ) -> R {
     fault::prepare_thread();
     processor::prepare_thread();
-    let before = IRQL.replace(irql);
+    let before = set_irql(irql);
     let stack_at_entry = std::ptr::from_ref(&before).addr();
     let locks_at_entry = LOCKS.with_borrow(Vec::len);
     let (site_before, stack_before) = (CALL_SITE.get(), place().map_or(0, |(_, stack)| stack));
@@ -293,7 +294,7 @@ pub(crate) fn call_driver_with_stack<R>(
     FRAMES.with_borrow_mut(Vec::pop);
     CALL_SITE.set(site_before);
     LAST_STACK.set(stack_before);
-    IRQL.set(before);
+    set_irql(before);
     if before < DISPATCH_LEVEL && irql >= DISPATCH_LEVEL {
         kernel().irql_fell();
     }

@@ -66,17 +66,17 @@ impl BadTouch {
     /// Reports it and ends the run.
     pub fn report(&self) -> ! {
         let judge = &kernel().judge;
+        let pageable = &kernel().memory.pageable;
+        let is_out = pageable.is_out(self.address);
+        // A report reads code too.
+        pageable.follow(thread::PASSIVE_LEVEL);
         if let (Some(instruction), Some(stack_pointer)) = (self.instruction, self.stack_pointer) {
             call_stack::faulted(instruction, stack_pointer);
         }
-        let (verdict, history) = self.judge();
-        let what = format!(
-            "{} of {}{}, {}",
-            self.how.verb(),
-            kernel().memory.describe(self.address),
-            self.why,
-            self.by_whom()
-        );
+        let (verdict, history) = if is_out { (Some(rule::V09), Vec::new()) } else { self.judge() };
+        let why = if is_out { ", which is pageable, at DISPATCH_LEVEL" } else { self.why };
+        let what =
+            format!("{} of {}{why}, {}", self.how.verb(), kernel().memory.describe(self.address), self.by_whom());
         match verdict {
             Some(rule) => judge.fatal(rule, what, history),
             None => judge.bug_check(what),

@@ -12,6 +12,7 @@ use super::{
 use crate::{
     call_stack,
     kernel::{driver_instruction, kernel},
+    memory::pool,
     nt::{
         exception::{self, ACCESS_VIOLATION, Context, Record, Unhandled},
         probe::Verdict,
@@ -116,6 +117,12 @@ fn on_memory_fault(signal: c_int, info: &siginfo_t, registers: &mut Registers<'_
     };
     // A general protection fault has no address: a privileged instruction, or an address that is not canonical.
     let has_address = info.si_code != libc::SI_KERNEL;
+    // Before anything reads the instruction, which may be what is out.
+    if has_address && thread::is_in_driver() && kernel().memory.pageable.is_out(address) {
+        begin_report();
+        let (at, stack) = (registers.instruction(), registers.address(libc::REG_RSP));
+        BadTouch::by_instruction(address, how, at, stack).report();
+    }
     if has_address && slow::faulted(address, how, registers) {
         return;
     }
@@ -126,7 +133,8 @@ fn on_memory_fault(signal: c_int, info: &siginfo_t, registers: &mut Registers<'_
     if is_the_drivers(registers) && emulate::emulated(has_address.then_some(address), how, registers) {
         return;
     }
-    if !is_the_drivers(registers) {
+    // What a driver freed or left may be touched for it when none of its code runs: a timer in freed pool.
+    if !is_the_drivers(registers) && !(has_address && pool::contains(address)) {
         return give_back(signal);
     }
     if has_address && touched_lacking(address, how, registers) {

@@ -3,6 +3,7 @@
 mod counts;
 pub(crate) mod map;
 pub mod mdl;
+pub mod pageable;
 pub mod pool;
 mod runs;
 mod search;
@@ -26,6 +27,8 @@ pub struct Memory {
     pub pool: pool::Pool,
     /// What MDLs describe.
     pub mdls: mdl::Mdls,
+    /// What may be out at DISPATCH_LEVEL.
+    pub pageable: pageable::Pageable,
     /// What programs have in memory.
     pub programs: user::Programs,
     slow: AtomicBool,

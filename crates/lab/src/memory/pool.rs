@@ -110,6 +110,11 @@ fn region() -> &'static Region {
     })
 }
 
+/// Whether an address is one of the pools' region. A signal handler may call this.
+pub fn contains(address: usize) -> bool {
+    address.checked_sub(region().start).is_some_and(|offset| offset < REGION)
+}
+
 /// What fresh memory holds, again and again, that was not asked to be zeroed: another word in each run.
 pub(crate) fn fresh_word(seed: u64) -> [u8; 8] {
     (seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0xcdcd_cdcd_cdcd_cdcd).to_le_bytes()
@@ -169,6 +174,9 @@ impl Pool {
             allocations.remove(&page);
         }
         allocations.insert(first_page, allocation);
+        if kind == PoolKind::Paged {
+            kernel().memory.pageable.add(low.addr(), pages * PAGE, Protection::ReadWrite);
+        }
         start
     }
 
@@ -190,11 +198,14 @@ impl Pool {
         if let Some(tag) = tag.filter(|tag| *tag != allocation.tag) {
             judge.broken(rule::V36, format!("freed with tag {}: {}", tag_name(tag), allocation.describe()));
         }
+        let low = page_pointer(allocation.first_page);
+        if allocation.kind == PoolKind::Paged {
+            kernel().memory.pageable.remove(low.addr());
+        }
         check_slack(&allocation);
         if let Some(entry) = lock(&self.allocations).get_mut(&allocation.first_page) {
             entry.freed = Some(Event::here("freed"));
         }
-        let low = page_pointer(allocation.first_page);
         map::protect(low, allocation.pages * PAGE, Protection::None);
         map::discard(low, allocation.pages * PAGE);
         lock(&region().runs).give_back(allocation.first_page, allocation.pages + 1);

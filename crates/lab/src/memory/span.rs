@@ -101,6 +101,17 @@ pub(crate) struct State {
 }
 
 impl Record {
+    /// See [`Span::close`].
+    pub fn close(&self, why: &'static str) {
+        let mut state = lock(&self.state);
+        state.why = why;
+        if state.access.take().is_some() {
+            self.protect(Protection::None);
+            // From here on the pages themselves evaluate the rule.
+            kernel().judge.evaluated(self.kind.rule());
+        }
+    }
+
     /// Start of the driver's view.
     pub(crate) fn driver(&self) -> *mut u8 {
         arena().driver.wrapping_add(self.first * PAGE)
@@ -279,13 +290,7 @@ impl Span {
 
     /// The driver may not touch it from now on, since `why` ("it was handed to NDIS by NdisFSendNetBufferLists").
     pub fn close(&self, why: &'static str) {
-        let mut state = lock(&self.record.state);
-        state.why = why;
-        if state.access.take().is_some() {
-            self.record.protect(Protection::None);
-            // From here on the pages themselves evaluate the rule.
-            kernel().judge.evaluated(self.record.kind.rule());
-        }
+        self.record.close(why);
     }
 
     /// Whether the driver may touch it, and how.

@@ -97,6 +97,7 @@ pub fn ask(adapter: &Arc<Adapter>, kind: OidKind, oid: u32, data: &[u8]) -> OidR
         request.DATA.METHOD_INFORMATION.OutputBufferLength = data.len() as u32;
     }
     let at = lent.put_last(request);
+    Outcome::forget(at);
 
     let irql = if kernel().rng().random_bool(0.3) { DISPATCH_LEVEL } else { PASSIVE_LEVEL };
     let status = if kind == OidKind::SynchronousQuery {
@@ -136,7 +137,23 @@ pub(super) struct Outcome {
     pub needed: u32,
 }
 
+/// What stands for a number of bytes that nobody has said: more than any buffer has.
+pub(super) const UNSAID: u32 = 0xbad0_bad0;
+
 impl Outcome {
+    /// Before a request is made: nobody has said anything of its result.
+    fn forget(at: Request) {
+        let mut request: NDIS_OID_REQUEST = raw::read(at);
+        if request.RequestType == NdisRequestMethod {
+            request.DATA.METHOD_INFORMATION.BytesWritten = UNSAID;
+            request.DATA.METHOD_INFORMATION.BytesNeeded = UNSAID;
+        } else if request.RequestType == NdisRequestQueryInformation {
+            request.DATA.QUERY_INFORMATION.BytesWritten = UNSAID;
+            request.DATA.QUERY_INFORMATION.BytesNeeded = UNSAID;
+        }
+        raw::write(at, request);
+    }
+
     pub(super) fn of(request: &NDIS_OID_REQUEST) -> Self {
         // SAFETY: a query's view of the union, whose fields are integers and a pointer; a set's is the same.
         let query = unsafe { request.DATA.QUERY_INFORMATION };
@@ -155,9 +172,10 @@ impl Outcome {
 fn reply(status: NDIS_STATUS, at: Request) -> OidReply {
     let request: NDIS_OID_REQUEST = raw::read(at);
     let result = Outcome::of(&request);
-    let mut data = vec![0; result.written.min(result.room) as usize];
+    let said = |bytes: u32| if bytes == UNSAID { 0 } else { bytes };
+    let mut data = vec![0; said(result.written).min(result.room) as usize];
     raw::read_bytes(result.buffer.cast(), &mut data);
-    OidReply { status, data, needed: result.needed }
+    OidReply { status, data, needed: said(result.needed) }
 }
 
 /// The protocol cancels all that it has asked for.

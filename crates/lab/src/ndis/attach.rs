@@ -23,7 +23,7 @@ use super::{
     lent::{Lent, lend},
     module::Module,
 };
-use crate::kernel::kernel;
+use crate::{judge::rule, kernel::kernel};
 
 /// The `NDIS_PHYSICAL_MEDIUM` that cards of an `NDIS_MEDIUM` mostly have: its own kind.
 const PHYSICAL_MEDIA: [(i32, i32); 4] =
@@ -144,6 +144,31 @@ fn restart_attributes(adapter: &Adapter, lent: &mut Lent) -> *mut NDIS_RESTART_A
     );
     super::raw::write(at.wrapping_add(data).cast(), general);
     list
+}
+
+/// What a filter added to the list: memory of the pool, which NDIS frees once overlying drivers have seen it
+/// (`FilterRestart`, `NDIS_RESTART_ATTRIBUTES`).
+pub fn take_restart_attributes(module: &Module, lent: &Lent, parameters: *mut NDIS_FILTER_RESTART_PARAMETERS) {
+    let mut at = super::raw::read(parameters).RestartAttributes;
+    while !at.is_null() {
+        at = if lent.contains(at) { super::raw::read(at).Next } else { take_added(module, at) };
+    }
+}
+
+/// Frees an entry that a filter added: the one after it.
+fn take_added(module: &Module, at: *mut NDIS_RESTART_ATTRIBUTES) -> *mut NDIS_RESTART_ATTRIBUTES {
+    let pool = &kernel().memory.pool;
+    let is_pool = pool.find(at.addr()).is_some_and(|found| found.start == at.addr() && found.freed.is_none());
+    kernel().judge.check(rule::V36, is_pool, || {
+        let what = kernel().memory.describe(at.addr());
+        format!("{} left restart attributes that NDIS cannot free: {what}", module.name())
+    });
+    if !is_pool {
+        return std::ptr::null_mut();
+    }
+    let next = super::raw::read(at).Next;
+    pool.free(at.addr(), None);
+    next
 }
 
 /// What FilterPause gets.

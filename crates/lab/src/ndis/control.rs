@@ -234,7 +234,6 @@ fn restart_module(module: &Arc<Module>, lower: (u32, u64)) -> bool {
         // SAFETY: the driver registered this function; the parameters are lent for the call.
         unsafe { handler(context, parameters) }
     });
-    drop(lent);
     let status = if status == NDIS_STATUS_PENDING {
         module.in_change.store(false, Ordering::SeqCst);
         stray(module);
@@ -247,6 +246,8 @@ fn restart_module(module: &Arc<Module>, lower: (u32, u64)) -> bool {
         });
         status
     };
+    attach::take_restart_attributes(module, &lent, parameters);
+    drop(lent);
     module.restart.end();
     let running = status == NDIS_STATUS_SUCCESS;
     module.set_state(if running { ModuleState::Running } else { ModuleState::Paused });

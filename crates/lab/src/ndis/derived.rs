@@ -62,10 +62,11 @@ impl Room {
     }
 }
 
-/// A fragmented or reassembled NBL, as long as it is allocated: which function frees it, and its `DataOffsetDelta`.
+/// A derived NBL, as long as it is allocated: which function frees it, and with which argument: the flags of a clone, the
+/// `DataOffsetDelta` of the others.
 struct Derived {
     freed_by: &'static str,
-    delta: u32,
+    with: u32,
 }
 
 /// Makes an NBL of NBs that describe the parent's data.
@@ -184,11 +185,11 @@ pub(super) unsafe extern "efiapi" fn allocate_clone(
         }
     };
     let described: Vec<_> = nbs.iter().map(describe).collect();
-    derive(FUNCTION, original, nbl_pool, &described, Room::default())
+    note(derive(FUNCTION, original, nbl_pool, &described, Room::default()), "NdisFreeCloneNetBufferList", flags)
 }
 
-pub(super) unsafe extern "efiapi" fn free_clone(clone: *mut NET_BUFFER_LIST, _flags: u32) {
-    free_allocated("NdisFreeCloneNetBufferList", clone);
+pub(super) unsafe extern "efiapi" fn free_clone(clone: *mut NET_BUFFER_LIST, flags: u32) {
+    free("NdisFreeCloneNetBufferList", clone, flags);
 }
 
 /// NBs of at most `most` bytes each, cut out of each NB of the original.
@@ -238,8 +239,8 @@ pub(super) unsafe extern "efiapi" fn allocate_reassembled(
     note(nbl, "NdisFreeReassembledNetBufferList", delta)
 }
 
-fn note(nbl: *mut NET_BUFFER_LIST, freed_by: &'static str, delta: u32) -> *mut NET_BUFFER_LIST {
-    kernel().ndis.objects.add_at("derived NBL", nbl.addr(), Arc::new(Derived { freed_by, delta }));
+fn note(nbl: *mut NET_BUFFER_LIST, freed_by: &'static str, with: u32) -> *mut NET_BUFFER_LIST {
+    kernel().ndis.objects.add_at("derived NBL", nbl.addr(), Arc::new(Derived { freed_by, with }));
     nbl
 }
 
@@ -251,12 +252,25 @@ pub(super) unsafe extern "efiapi" fn free_reassembled(nbl: *mut NET_BUFFER_LIST,
     free("NdisFreeReassembledNetBufferList", nbl, delta);
 }
 
-fn free(function: &'static str, nbl: *mut NET_BUFFER_LIST, delta: u32) {
+fn free(function: &'static str, nbl: *mut NET_BUFFER_LIST, with: u32) {
+    let is_derived = kernel().ndis.objects.has(nbl.addr());
+    judge_free(function, nbl, with);
+    free_allocated(function, nbl);
+    kernel().judge.check(rule::V10, is_derived, || {
+        format!("{function} of {nbl:p}, which NdisAllocateNetBufferList and its kin made")
+    });
+}
+
+/// A derived NBL is freed by the counterpart of what made it, with the same argument: anything else leaves its NBs and MDLs,
+/// or frees the original's (V10).
+pub(super) fn judge_free(function: &'static str, nbl: *mut NET_BUFFER_LIST, with: u32) {
+    if !kernel().ndis.objects.has(nbl.addr()) {
+        return;
+    }
     if let Some(derived) = kernel().ndis.objects.remove::<Derived>(function, nbl.cast()) {
-        let matches = derived.freed_by == function && derived.delta == delta;
-        kernel().judge.check(rule::V10, matches, || {
-            format!("{function} with DataOffsetDelta {delta}: {} wants it, with {}", derived.freed_by, derived.delta)
+        let Derived { freed_by, with: made_with } = *derived;
+        kernel().judge.check(rule::V10, freed_by == function && made_with == with, || {
+            format!("{function} of {nbl:p} with {with:#x}: it was made for {freed_by} with {made_with:#x}")
         });
     }
-    free_allocated(function, nbl);
 }

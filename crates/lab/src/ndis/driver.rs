@@ -188,6 +188,13 @@ fn checked_characteristics(
     let asked = version(u32::from(c.MajorNdisVersion), u32::from(c.MinorNdisVersion));
     let running = kernel().ndis.version.load(Ordering::SeqCst);
     if c.MajorNdisVersion != 6 || asked > running {
+        let name = kernel().driver_name(id);
+        eprintln!(
+            "{name} registers for NDIS {}.{}, which NDIS 6.{} refuses",
+            c.MajorNdisVersion,
+            c.MinorNdisVersion,
+            running & 0xffff
+        );
         return Err(NDIS_STATUS_BAD_VERSION);
     }
     let judge = &kernel().judge;

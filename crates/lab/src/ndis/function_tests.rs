@@ -149,7 +149,7 @@ fn clones_share_the_data() {
         raw::write(first, 0_u8);
         as_driver(id, || {
             // SAFETY: as a driver would.
-            unsafe { derived::free_clone(clone, 0) };
+            unsafe { derived::free_clone(clone, flags) };
         });
     }
     driver::on_unloaded(id);

@@ -22,6 +22,7 @@ use super::{
     module::{Module, ModuleState},
     packet::{Maker, Order, Owner, Packet, Phase, State},
     raw::{self, Endless, Nbl},
+    reserved::Reserved,
     snapshot::Snapshot,
 };
 use crate::{
@@ -53,8 +54,10 @@ impl Ledger {
     /// Enters an NBL that the lab made for one of the stack's ends.
     pub fn enter_built(&self, built: Built, maker: Maker, source: usize, flow: u64) -> Option<Arc<Packet>> {
         let nbl = Nbl::at(built.nbl)?;
+        let reserved = Reserved::fill(built.nbl, maker);
         let snapshot = Some(Snapshot::take(nbl, &built.payload));
         let mut packet = self.make(built.nbl, nbl, maker, built.descriptor, Some(built.payload), snapshot);
+        packet.reserved = reserved;
         packet.source = source;
         packet.flow = flow;
         packet.mdls = built.mdls;
@@ -98,6 +101,7 @@ impl Ledger {
             descriptor,
             payload,
             snapshot,
+            reserved: Reserved::default(),
             passed: Mutex::default(),
             source: 0,
             large_send: 0,

@@ -6,7 +6,7 @@ use nblease_ndis::sys::UNICODE_STRING;
 use super::raw;
 use crate::{
     kernel::kernel,
-    memory::{Access, Kind, PAGE, Span},
+    memory::{Access, Kind, PAGE, Span, span::arena},
 };
 
 /// A place for structures lent for one call.
@@ -73,6 +73,14 @@ impl Lent {
     }
 }
 
+impl Lent {
+    /// Whether an address lies in it.
+    pub fn contains<T>(&self, at: *const T) -> bool {
+        let start = self.span.driver().addr();
+        (start..start + self.span.len()).contains(&at.addr())
+    }
+}
+
 impl Drop for Lent {
     fn drop(&mut self) {
         self.span.close(self.why);
@@ -84,4 +92,11 @@ pub fn lend<T>(value: T, why: &'static str) -> (Lent, *mut T) {
     let mut lent = Lent::new(size_of::<T>(), why);
     let at = lent.put_last(value);
     (lent, at)
+}
+
+/// Ends the loan of a structure before its place goes: whoever had it lent says that he is done.
+pub fn end<T>(at: *const T, why: &'static str) {
+    if let Some(record) = arena().find(at.addr()) {
+        record.close(why);
+    }
 }

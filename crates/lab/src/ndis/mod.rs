@@ -71,6 +71,7 @@ pub(crate) mod raw;
 mod read_write_lock;
 mod receive;
 mod refusals;
+mod reserved;
 mod rwlock;
 mod send;
 mod services;

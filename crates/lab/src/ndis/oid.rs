@@ -13,8 +13,9 @@ use std::{
 use nblease_ndis::sys::{
     NDIS_HANDLE, NDIS_OBJECT_HEADER, NDIS_OBJECT_TYPE_OID_REQUEST, NDIS_OID_REQUEST, NDIS_OID_REQUEST_REVISION_1,
     NDIS_OID_REQUEST_REVISION_2, NDIS_SIZEOF_OID_REQUEST_REVISION_1, NDIS_SIZEOF_OID_REQUEST_REVISION_2, NDIS_STATUS,
-    NDIS_STATUS_ALREADY_COMPLETE, NDIS_STATUS_INVALID_PARAMETER, NDIS_STATUS_PENDING, NDIS_STATUS_RESOURCES,
-    NDIS_STATUS_SUCCESS, NdisRequestSetInformation, PVOID,
+    NDIS_STATUS_ALREADY_COMPLETE, NDIS_STATUS_BUFFER_TOO_SHORT, NDIS_STATUS_INVALID_LENGTH,
+    NDIS_STATUS_INVALID_PARAMETER, NDIS_STATUS_PENDING, NDIS_STATUS_RESOURCES, NDIS_STATUS_SUCCESS,
+    NdisRequestSetInformation, PVOID,
 };
 use rand::Rng as _;
 
@@ -22,7 +23,7 @@ use super::{
     LAB,
     adapter::Adapter,
     answers,
-    asked::Outcome,
+    asked::{Outcome, UNSAID},
     check_header,
     module::{Module, OidSlot},
     raw,
@@ -189,7 +190,7 @@ fn finish(module: &Arc<Module>, at: Request, status: NDIS_STATUS) {
     judge.check(rule::V33, held_ns <= BUDGET_NS, || {
         format!("{} kept the OID request {at:p} for {} ms", module.name(), held_ns / 1_000_000)
     });
-    judge_result(module, at);
+    judge_result(module, at, status);
     begin_next(module);
 }
 
@@ -215,19 +216,32 @@ fn begin_next(module: &Arc<Module>) {
     }));
 }
 
-/// What was written has to fit the buffer, whatever the status (V32).
-fn judge_result(module: &Module, at: Request) {
+/// What was written has to fit the buffer, whatever the status (V32). Who succeeds says how much that is, and who lacks room
+/// how much is needed (`NDIS_OID_REQUEST`).
+fn judge_result(module: &Module, at: Request, status: NDIS_STATUS) {
     let request: NDIS_OID_REQUEST = raw::read(at);
-    if request.RequestType != NdisRequestSetInformation {
-        let Outcome { oid, written, room, .. } = Outcome::of(&request);
-        kernel().judge.check(rule::V32, written <= room, || {
+    if request.RequestType == NdisRequestSetInformation {
+        return;
+    }
+    let Outcome { oid, written, room, needed, .. } = Outcome::of(&request);
+    let judge = &kernel().judge;
+    let (name, short) = (module.name(), [NDIS_STATUS_BUFFER_TOO_SHORT, NDIS_STATUS_INVALID_LENGTH].contains(&status));
+    for (unsaid, member) in [
+        (written == UNSAID && status == NDIS_STATUS_SUCCESS, "BytesWritten"),
+        (needed == UNSAID && short, "BytesNeeded"),
+    ] {
+        judge.check(rule::V32, !unsaid, || {
             format!(
-                "{} completed the OID request {at:p} and says that it wrote {written} bytes to a buffer of {room} (OID \
-                 {oid:#x})",
-                module.name()
+                "{name} completed the OID request {at:p} with {status:#x} and left {member} as it was (OID {oid:#x})"
             )
         });
     }
+    judge.check(rule::V32, written <= room || written == UNSAID, || {
+        format!(
+            "{name} completed the OID request {at:p} and says that it wrote {written} bytes to a buffer of {room} (OID \
+             {oid:#x})"
+        )
+    });
 }
 
 /// A request that was pending is complete: its issuer is told.
@@ -238,6 +252,7 @@ pub(super) fn to_issuer(at: Request, status: NDIS_STATUS) {
     };
     match flight.issuer {
         Issuer::Protocol(done) => {
+            super::lent::end(at, "its OID request was completed");
             *lock(&done) = Some(status);
             kernel().sched.changed();
         }
@@ -312,7 +327,7 @@ fn complete(function: &'static str, handle: NDIS_HANDLE, at: Request, status: ND
     }
     kernel().judge.check(rule::V34, status != NDIS_STATUS_PENDING, || format!("{function} with NDIS_STATUS_PENDING"));
     if direct {
-        judge_result(&module, at);
+        judge_result(&module, at, status);
     } else {
         finish(&module, at, status);
     }

@@ -9,6 +9,7 @@ use nblease_ndis::sys::{
 use super::{
     frame::Oob,
     raw::{self, Nbl},
+    reserved::Reserved,
     sharing::Lending,
     snapshot::Snapshot,
 };
@@ -77,6 +78,8 @@ pub struct Packet {
     pub(super) payload: Option<Span>,
     /// What it looked like; of the lab's own only.
     pub(super) snapshot: Option<Snapshot>,
+    /// What its originator keeps in it.
+    pub(super) reserved: Reserved,
     /// What filters made of it on its way, by module, the last one last.
     pub(super) passed: Mutex<Vec<(usize, Snapshot)>>,
     /// What `SourceHandle` has to be; of the lab's own only.
@@ -282,6 +285,7 @@ impl Packet {
         let (Some(made), Some(payload)) = (&self.snapshot, &self.payload) else { return None };
         let passed = lock(&self.passed);
         let was = passed.last().map(|(_, snapshot)| snapshot).filter(|_| !home).unwrap_or(made);
-        was.difference(self.nbl, payload, home)
+        let reserved = || home.then(|| self.reserved.difference(self.address, self.maker)).flatten();
+        was.difference(self.nbl, payload, home).or_else(reserved)
     }
 }

@@ -294,6 +294,7 @@ pub(super) unsafe extern "efiapi" fn allocate_nb_and_nbl(
 }
 
 pub(super) unsafe extern "efiapi" fn free_nbl(nbl: *mut NET_BUFFER_LIST) {
+    super::derived::judge_free("NdisFreeNetBufferList", nbl, 0);
     free_allocated("NdisFreeNetBufferList", nbl);
 }
 

@@ -28,6 +28,7 @@ use crate::{
         mdl::{MdlKind, size_of_mdl},
         pool::PoolKind,
     },
+    nt,
     pe::exports::Export,
     thread::{self, APC_LEVEL, DISPATCH_LEVEL, PASSIVE_LEVEL},
 };
@@ -89,18 +90,15 @@ pub(super) unsafe extern "efiapi" fn allocate_memory(at: *mut PVOID, bytes: u32,
 }
 
 pub(super) unsafe extern "efiapi" fn free_memory_priority(_handle: NDIS_HANDLE, at: PVOID, tag: u32) {
-    enter("NdisFreeMemoryWithTagPriority", DISPATCH_LEVEL);
-    kernel().memory.pool.free(at.addr(), Some(tag));
+    nt::pool::free("NdisFreeMemoryWithTagPriority", at, Some(tag));
 }
 
 pub(super) unsafe extern "efiapi" fn free_memory_tag(at: PVOID, tag: u32) {
-    enter("NdisFreeMemoryWithTag", DISPATCH_LEVEL);
-    kernel().memory.pool.free(at.addr(), Some(tag));
+    nt::pool::free("NdisFreeMemoryWithTag", at, Some(tag));
 }
 
 pub(super) unsafe extern "efiapi" fn free_memory(at: PVOID, _bytes: u32, _flags: u32) {
-    enter("NdisFreeMemory", DISPATCH_LEVEL);
-    kernel().memory.pool.free(at.addr(), None);
+    nt::pool::free("NdisFreeMemory", at, None);
 }
 
 /// An MDL for nonpaged memory of the driver's.

@@ -103,6 +103,15 @@ pub(super) unsafe extern "efiapi" fn ndis_f_indicate_status(handle: NDIS_HANDLE,
         NDIS_OBJECT_TYPE_STATUS_INDICATION as u8,
         &[(NDIS_STATUS_INDICATION_REVISION_1 as u8, NDIS_SIZEOF_STATUS_INDICATION_REVISION_1)],
     );
+    let source = raw::read::<NDIS_STATUS_INDICATION>(at).SourceHandle.addr();
+    let adapter = &module.adapter;
+    let known = source == adapter.miniport.handle() || adapter.modules().iter().any(|other| other.handle == source);
+    kernel().judge.check(rule::V18, known, || {
+        format!(
+            "{FUNCTION} by {}: SourceHandle {source:#x} is no handle of an adapter's or a filter module's",
+            module.name()
+        )
+    });
     if good {
         up(&module.adapter, Some(&module), at);
     }

@@ -39,10 +39,10 @@ pub const EXPORTS: &[Export] = exports! {
     "MmIsAddressValid" => mm_is_address_valid,
     "MmLockPagableDataSection" => mm_lock_pagable_section,
     "MmLockPagableSectionByHandle" => mm_lock_pagable_section,
-    "MmPageEntireDriver" => mm_lock_pagable_section,
+    "MmPageEntireDriver" => mm_page_entire_driver,
     "MmQuerySystemSize" => mm_query_system_size,
-    "MmResetDriverPaging" => mm_lock_pagable_section,
-    "MmUnlockPagableImageSection" => mm_lock_pagable_section,
+    "MmResetDriverPaging" => mm_page_entire_driver,
+    "MmUnlockPagableImageSection" => mm_unlock_pagable_section,
     "PsGetVersion" => ps_get_version,
     "RtlRandomEx" => rtl_random_ex,
     "RtlVerifyVersionInfo" => rtl_verify_version_info,
@@ -176,9 +176,21 @@ unsafe extern "win64" fn mm_is_address_valid(address: PVOID) -> BOOLEAN {
     u8::from(in_pool || kernel.driver_at(at).is_some())
 }
 
-/// Whatever pages a driver in or out: all of it stays.
+/// By an address in the section, or by the handle that is one here.
 unsafe extern "win64" fn mm_lock_pagable_section(address: PVOID) -> PVOID {
     enter("MmLockPagableDataSection", APC_LEVEL);
+    kernel().memory.pageable.lock(address.addr());
+    address
+}
+
+unsafe extern "win64" fn mm_unlock_pagable_section(handle: PVOID) {
+    enter("MmUnlockPagableImageSection", APC_LEVEL);
+    kernel().memory.pageable.unlock(handle.addr());
+}
+
+/// Whatever makes all of a driver pageable, or what its sections say again: it stays as they say.
+unsafe extern "win64" fn mm_page_entire_driver(address: PVOID) -> PVOID {
+    enter("MmPageEntireDriver", APC_LEVEL);
     address
 }
 

@@ -218,6 +218,7 @@ unsafe extern "win64" fn probe_and_lock(
     let target = if kernel().memory.is_user(address) {
         lock_programs_pages(mdl, address, contents.ByteCount as usize, access, context)
     } else if mode == KERNEL_MODE {
+        kernel().memory.pageable.lock(address);
         address
     } else {
         exception::raise(exception::ACCESS_VIOLATION, &[0, address as u64], context)
@@ -267,6 +268,7 @@ unsafe extern "efiapi" fn mm_unlock_pages(mdl: *mut MDL) {
     let own_lock = contents.MdlFlags & MDL_PAGES_LOCKED != 0 && described.is_some_and(|d| !d.of_lab);
     broken(own_lock, || format!("MmUnlockPages of the MDL {mdl:p}, which the driver did not lock"));
     kernel().memory.programs.unlock(mdl.addr());
+    kernel().memory.pageable.unlock(virtual_address(contents));
     // Unlocking undoes the mapping too.
     contents.MdlFlags &= !(MDL_PAGES_LOCKED | MDL_MAPPED_TO_SYSTEM_VA);
     contents.MappedSystemVa = std::ptr::null_mut();

@@ -42,7 +42,7 @@ mod mutex;
 mod node;
 mod number;
 mod object;
-mod pool;
+pub(crate) mod pool;
 mod printf;
 mod privilege;
 pub mod probe;

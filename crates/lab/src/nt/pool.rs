@@ -65,7 +65,8 @@ pub(super) fn free_object(tag: [u8; 4], object: PVOID) {
     kernel().memory.pool.free(object.addr(), Some(u32::from_le_bytes(tag)));
 }
 
-pub(super) fn free(function: &'static str, address: PVOID, tag: Option<u32>) {
+/// Frees pool for a driver's call of `function`. IRQL: up to DISPATCH_LEVEL, for paged pool up to APC_LEVEL.
+pub(crate) fn free(function: &'static str, address: PVOID, tag: Option<u32>) {
     enter(function, DISPATCH_LEVEL);
     let start = address.addr();
     if let Some(allocation) = kernel().memory.pool.find(start) {

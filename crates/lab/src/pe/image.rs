@@ -5,7 +5,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use goblin::pe::{header::Header, section_table::SectionTable};
 
 pub use super::load_config::LoadConfig;
-use crate::memory::PAGE;
+use crate::memory::{PAGE, Protection};
 
 /// Larger images are refused; a driver has a few hundred kilobytes.
 const MAX_IMAGE: usize = 64 << 20;
@@ -53,6 +53,22 @@ pub struct Section {
     pub writable: bool,
     /// Windows throws it away after `DriverEntry`.
     pub discardable: bool,
+}
+
+impl Section {
+    /// Windows may page it out: what `alloc_text` and `code_seg` name so.
+    pub fn is_pageable(&self) -> bool {
+        self.name.starts_with("PAGE") && !self.discardable
+    }
+
+    /// What may be done with it.
+    pub fn protection(&self) -> Protection {
+        match (self.executable, self.writable) {
+            (true, _) => Protection::ReadExecute,
+            (false, true) => Protection::ReadWrite,
+            (false, false) => Protection::Read,
+        }
+    }
 }
 
 /// A function or datum to be bound.

@@ -73,6 +73,9 @@ pub fn load_bytes(name: &str, file: &[u8], symbols: Vec<(usize, String)>) -> Res
         map::protect(thunks_at, thunks_len, Protection::ReadExecute);
     }
     protect(base, size, &image.sections);
+    for section in image.sections.iter().filter(|section| section.is_pageable()) {
+        kernel().memory.pageable.add(base.addr() + section.start, section.len, section.protection());
+    }
     let (base, entry) = (base.addr(), base.addr() + image.entry);
     let (functions, sections) = (image.functions, image.sections);
     let bounds = ["MmUserProbeAddress", "MmHighestUserAddress", "MmSystemRangeStart"];
@@ -120,12 +123,7 @@ fn protect(base: *mut u8, size: usize, sections: &[Section]) {
     map::protect(base, size, Protection::None);
     map::protect(base, PAGE, Protection::Read);
     for section in sections {
-        let protection = match (section.executable, section.writable) {
-            (true, _) => Protection::ReadExecute,
-            (false, true) => Protection::ReadWrite,
-            (false, false) => Protection::Read,
-        };
-        map::protect(base.wrapping_add(section.start), section.len, protection);
+        map::protect(base.wrapping_add(section.start), section.len, section.protection());
     }
 }
 
@@ -142,6 +140,9 @@ pub fn discard_init(driver: DriverId) {
 /// Closes a driver's image after its unload: a late callback into it faults and is reported.
 pub fn unmap(driver: DriverId) {
     if let Some(info) = kernel().driver(driver) {
+        for section in info.sections.iter().filter(|section| section.is_pageable()) {
+            kernel().memory.pageable.remove(info.base + section.start);
+        }
         let start = std::ptr::with_exposed_provenance_mut(info.base);
         map::protect(start, info.size, Protection::None);
         map::discard(start, info.size);

@@ -9,7 +9,7 @@ use std::{
 };
 
 use super::{Sched, processors};
-use crate::{clock::Mode, kernel::kernel, sync::lock};
+use crate::{clock::Mode, kernel::kernel, sync::lock, thread};
 
 /// What a thread runs.
 pub type Body = Box<dyn FnOnce() + Send>;
@@ -58,6 +58,7 @@ impl Fiber {
         while !mine(*turn) {
             turn = self.changed.wait(turn).unwrap_or_else(PoisonError::into_inner);
         }
+        kernel().memory.pageable.follow(thread::irql());
     }
 
     fn is_ready(&self, generation: u64, now: u64) -> bool {
@@ -117,6 +118,7 @@ impl Sched {
                 turn = own.changed.wait(turn).unwrap_or_else(PoisonError::into_inner);
             }
             drop(turn);
+            kernel().memory.pageable.follow(thread::irql());
             CURRENT.set(Some(own.clone()));
             body();
             own.hand(Turn::Over, |_| true);

@@ -29,8 +29,8 @@ fn v33_a_request_kept() {
 fn v34_requests_completed_twice_or_sent_on_uncloned() {
     let twice = |handle, request| {
         // SAFETY: what is wrong with it is what the judge says.
-        unsafe { oid::ndis_f_oid_request_complete(handle, request, NDIS_STATUS_SUCCESS) };
-        NDIS_STATUS_SUCCESS
+        unsafe { oid::ndis_f_oid_request_complete(handle, request, NDIS_STATUS_FAILURE) };
+        NDIS_STATUS_FAILURE
     };
     let uncloned = |handle, request| {
         // SAFETY: as above.

@@ -80,6 +80,10 @@ pub fn run(config: &LabConfig, seed: u64, events: u64, stress: &Stress) -> Resul
             ..nature
         };
     }
+    // A filter of others may need the version that was asked for, and refuses to start on an older one.
+    if matches!(stress.cast, Cast::Strangers { .. }) {
+        nature.ndis_minor = config.ndis_minor;
+    }
     // A call that fails may cost a frame.
     nature.faults &= !stress.cast.is_transparent();
     let lab = Lab::new(LabConfig { mode: Mode::Virtual, seed, ndis_minor: nature.ndis_minor, ..config.clone() });
