@@ -194,7 +194,7 @@ fn what_a_filter_does_wrong_is_said() {
         ("attributes on the stack", &["V36: ", "left restart attributes that NDIS cannot free"]),
     ];
     for (fault, (case, expected)) in (1..).zip(cases) {
-        assert_said(case, &said_by(case, || misuse(fault)), expected);
+        assert_said(case, expected, || misuse(fault));
     }
 }
 

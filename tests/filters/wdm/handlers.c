@@ -1,6 +1,6 @@
 /* The pass-through filter with those of its handlers alone that the parameter `Handlers` has a bit for, registered as the
  * NDIS version `Minor` of the parameters has it: each combination that NDIS accepts is a filter of its own. */
-#include "parameter.h"
+#include "wdm.h"
 
 enum {
     SEND = 1, SEND_COMPLETE = 2, CANCEL = 4, RECEIVE = 8, RETURN = 16, OID = 32, OID_COMPLETE = 64, CANCEL_OID = 128,

@@ -1,6 +1,6 @@
 /* The pass-through filter that does one thing wrong, by the parameter `Fault`. With none it is sound, and adds restart
  * attributes, which NDIS frees. */
-#include "parameter.h"
+#include "wdm.h"
 
 enum {
     NONE, PAGED_POOL, PAGED_CODE, CLONE_FREED_AS_AN_NBL, CLONE_FREED_WITH_OTHER_FLAGS, RESERVED_WRITTEN, BYTES_WRITTEN_UNSAID,
