@@ -134,7 +134,7 @@ fn on_memory_fault(signal: c_int, info: &siginfo_t, registers: &mut Registers<'_
         return;
     }
     // What a driver freed or left may be touched for it when none of its code runs: a timer in freed pool.
-    if !is_the_drivers(registers) && !(has_address && pool::contains(address)) {
+    if !(is_the_drivers(registers) || has_address && pool::contains(address)) {
         return give_back(signal);
     }
     if has_address && touched_lacking(address, how, registers) {
