@@ -1,5 +1,5 @@
-/* The pass-through filter that does one thing wrong, by the parameter `Fault`. With none it is sound, and adds restart
- * attributes, which NDIS frees. */
+/* The pass-through filter that does one thing wrong, by the parameter `Fault`. With none it is sound: it adds restart
+ * attributes, which NDIS frees, and indicates a status when it is detached. */
 #include "wdm.h"
 
 enum {
@@ -52,17 +52,26 @@ static NDIS_STATUS misuse_oid(NDIS_HANDLE context, PNDIS_OID_REQUEST request) {
     return oid_request(context, request);
 }
 
-static void misuse_status(NDIS_HANDLE context, PNDIS_STATUS_INDICATION indication) {
-    struct module *module = context;
-    status(context, indication);
-    if (fault != STATUS_OF_NOBODY)
-        return;
+static void indicate_own(struct module *module, NDIS_HANDLE source) {
     NDIS_STATUS_INDICATION own = {
         .Header = { NDIS_OBJECT_TYPE_STATUS_INDICATION, 1, NDIS_SIZEOF_STATUS_INDICATION_REVISION_1 },
-        .SourceHandle = module, /* not the handle that FilterAttach got */
+        .SourceHandle = source,
         .StatusCode = (NDIS_STATUS)0x40018000,
     };
     NdisFIndicateStatus(module->handle, &own);
+}
+
+static void misuse_status(NDIS_HANDLE context, PNDIS_STATUS_INDICATION indication) {
+    status(context, indication);
+    if (fault == STATUS_OF_NOBODY)
+        indicate_own(context, context); /* not the handle that FilterAttach got */
+}
+
+/* Until FilterDetach returns a status may be indicated. */
+static void misuse_detach(NDIS_HANDLE context) {
+    struct module *module = context;
+    indicate_own(module, module->handle);
+    detach(context);
 }
 
 /* Memory that goes while the timer in it is set. */
@@ -105,6 +114,7 @@ NTSTATUS DriverEntry(PDRIVER_OBJECT driver, PUNICODE_STRING registry_path) {
         .PoolTag = TAG,
     };
     fault = parameter(registry_path, L"Fault");
+    characteristics.DetachHandler = misuse_detach;
     characteristics.RestartHandler = misuse_restart;
     characteristics.SendNetBufferListsHandler = misuse_send;
     characteristics.OidRequestHandler = misuse_oid;

@@ -275,10 +275,11 @@ impl Module {
         good
     }
 
-    /// As [`Self::require`] for what needs an attached module: every state but Attaching and Detached.
+    /// As [`Self::require`] for what needs an attached module: every state but Attaching. Of FilterDetach one page says that
+    /// the module is Detached from its start on, another that it is Paused until it returns; after that its handle is gone.
     pub fn require_attached(&self, function: &'static str) -> bool {
-        use ModuleState::{Paused, Pausing, Restarting, Running};
-        self.require(function, &[Paused, Restarting, Running, Pausing])
+        use ModuleState::{Detached, Paused, Pausing, Restarting, Running};
+        self.require(function, &[Paused, Restarting, Running, Pausing, Detached])
     }
 
     /// Calls into the driver with the module's context, at `irql` or the thread's own where that is higher.

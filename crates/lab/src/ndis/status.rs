@@ -105,7 +105,9 @@ pub(super) unsafe extern "efiapi" fn ndis_f_indicate_status(handle: NDIS_HANDLE,
     );
     let source = raw::read::<NDIS_STATUS_INDICATION>(at).SourceHandle.addr();
     let adapter = &module.adapter;
-    let known = source == adapter.miniport.handle() || adapter.modules().iter().any(|other| other.handle == source);
+    // The module's own counts for itself: while it is detached it is out of the stack.
+    let known = [adapter.miniport.handle(), module.handle].contains(&source)
+        || adapter.modules().iter().any(|other| other.handle == source);
     kernel().judge.check(rule::V18, known, || {
         format!(
             "{FUNCTION} by {}: SourceHandle {source:#x} is no handle of an adapter's or a filter module's",
