@@ -23,7 +23,8 @@ use super::{
     pnp,
     power::Power,
     protocol::{Protocol, ProtocolPace},
-    send, status,
+    send,
+    status::{self, Indicating},
     witness::Watched,
 };
 use crate::{kernel::kernel, sync::lock};
@@ -141,6 +142,8 @@ pub struct Adapter {
     pub(super) looped: Mutex<Looped>,
     pub(super) watched: Watched,
     pub(super) asking: Asking,
+    /// The statuses that its miniport indicates.
+    pub(super) indicating: Indicating,
     pub(super) kept: Kept,
 }
 
@@ -168,6 +171,7 @@ impl Adapter {
             looped: Mutex::default(),
             watched: Watched::default(),
             asking: Asking::default(),
+            indicating: Indicating::default(),
             kept: Kept::default(),
         });
         lock(&ndis.adapters).push(adapter.clone());

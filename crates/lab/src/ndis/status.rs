@@ -3,7 +3,10 @@
 //! After "Filter Module Status Indications", `NDIS_STATUS_INDICATION`, `NDIS_STATUS_LINK_STATE`. IRQL: up to
 //! DISPATCH_LEVEL. The indication is lent for the call.
 
-use std::sync::Arc;
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex},
+};
 
 use nblease_ndis::sys::{
     MediaConnectStateConnected, MediaConnectStateDisconnected, MediaDuplexStateFull, NDIS_HANDLE, NDIS_LINK_STATE,
@@ -26,6 +29,7 @@ use crate::{
     judge::rule,
     kernel::kernel,
     pe::exports::Export,
+    sync::lock,
     thread::{self, DISPATCH_LEVEL, PASSIVE_LEVEL},
 };
 
@@ -34,8 +38,40 @@ pub const EXPORTS: &[Export] = crate::exports! {
     NdisFIndicateStatus => ndis_f_indicate_status,
 };
 
-/// The miniport indicates a status.
+/// The statuses of a miniport: none under way, or one and those that come after it. Microsoft's sample filter asserts that
+/// no two come at a time.
+#[derive(Default)]
+pub struct Indicating(Mutex<Option<Waiting>>);
+
+type Waiting = VecDeque<(NDIS_STATUS, Vec<u8>)>;
+
+/// The miniport indicates a status: now, or when the one under way has returned.
 pub fn indicate(adapter: &Arc<Adapter>, code: NDIS_STATUS, buffer: &[u8]) {
+    let waiting = &adapter.indicating.0;
+    match &mut *lock(waiting) {
+        Some(waiting) => {
+            waiting.push_back((code, buffer.to_vec()));
+            return;
+        }
+        none => *none = Some(Waiting::new()),
+    }
+    indicate_now(adapter, code, buffer);
+    while let Some((code, buffer)) = next(waiting) {
+        indicate_now(adapter, code, &buffer);
+    }
+}
+
+/// The status that comes next; with none left, none is under way.
+fn next(waiting: &Mutex<Option<Waiting>>) -> Option<(NDIS_STATUS, Vec<u8>)> {
+    let mut waiting = lock(waiting);
+    let next = waiting.as_mut().and_then(VecDeque::pop_front);
+    if next.is_none() {
+        *waiting = None;
+    }
+    next
+}
+
+fn indicate_now(adapter: &Arc<Adapter>, code: NDIS_STATUS, buffer: &[u8]) {
     let mut lent = Lent::new(4096 + buffer.len(), "the status indication returned");
     let mut s: NDIS_STATUS_INDICATION = blank();
     s.Header = header(
