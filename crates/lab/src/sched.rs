@@ -9,8 +9,10 @@
 //! says it runs things.
 
 use std::{
+    cell::Cell,
     collections::{BTreeMap, VecDeque},
     sync::{Arc, Condvar, Mutex, MutexGuard},
+    thread::ThreadId,
     time::Duration,
 };
 
@@ -21,6 +23,7 @@ use crate::{
     io::ProcessContext,
     judge::rule,
     kernel::{DriverId, kernel},
+    ndis::LAB,
     sync::lock,
     thread::{self, DISPATCH_LEVEL, PASSIVE_LEVEL},
     watchdog,
@@ -83,7 +86,20 @@ struct State {
 struct Dpc {
     id: u64,
     driver: DriverId,
+    /// The thread that runs it when its IRQL falls, where it has to be that one.
+    on: Option<ThreadId>,
     routine: Routine,
+}
+
+impl Dpc {
+    fn is_for_this_thread(&self) -> bool {
+        self.on.is_none_or(|on| on == std::thread::current().id())
+    }
+}
+
+thread_local! {
+    /// This thread runs a DPC: what is queued meanwhile comes behind it.
+    static IN_DPC: Cell<bool> = const { Cell::new(false) };
 }
 
 struct Timer {
@@ -120,12 +136,16 @@ impl Sched {
         drop(never);
     }
 
-    /// Queues a DPC. It runs when this processor's IRQL next falls below DISPATCH_LEVEL ([`Self::run_dpcs`]), on the
-    /// DPC thread (real), or while the lab waits or pumps (virtual).
+    /// Queues a DPC. One that a driver queues at DISPATCH_LEVEL is in the queue of its processor (KeInsertQueueDpc), and
+    /// runs when the IRQL falls there ([`Self::run_dpcs`]). Others run at the next such fall, on the DPC thread (real),
+    /// or while the lab waits or pumps (virtual).
     pub fn queue_dpc(&self, driver: DriverId, routine: Routine) -> DpcId {
+        // Those of the lab itself stand for interrupts of any processor.
+        let waits = driver != LAB && thread::irql() >= DISPATCH_LEVEL;
+        let on = waits.then(|| std::thread::current().id());
         let mut state = lock(&self.state);
         let id = state.next_id();
-        state.dpcs.push_back(Dpc { id, driver, routine });
+        state.dpcs.push_back(Dpc { id, driver, on, routine });
         self.wake(state, real::Need::Dpcs);
         DpcId(id)
     }
@@ -146,7 +166,7 @@ impl Sched {
 
     /// Runs the queued DPCs on this thread, if its IRQL is below DISPATCH_LEVEL.
     pub fn run_dpcs(&self) {
-        if thread::irql() < DISPATCH_LEVEL {
+        if thread::irql() < DISPATCH_LEVEL && !IN_DPC.get() {
             while self.run_dpc() {}
         }
     }
@@ -163,13 +183,16 @@ impl Sched {
     fn run_dpc(&self) -> bool {
         let Some(dpc) = ({
             let mut state = lock(&self.state);
-            let dpc = state.dpcs.pop_front();
+            let at = state.dpcs.iter().position(Dpc::is_for_this_thread);
+            let dpc = at.and_then(|at| state.dpcs.remove(at));
             state.dpcs_running += usize::from(dpc.is_some());
             dpc
         }) else {
             return false;
         };
+        let before = IN_DPC.replace(true);
         at_irql(DISPATCH_LEVEL, dpc.routine);
+        IN_DPC.set(before);
         lock(&self.state).dpcs_running -= 1;
         self.changed();
         true
@@ -398,4 +421,7 @@ fn at_irql(irql: u8, f: impl FnOnce()) {
     let before = thread::set_irql(irql);
     f();
     thread::set_irql(before);
+    if irql >= DISPATCH_LEVEL && before < DISPATCH_LEVEL {
+        kernel().irql_fell();
+    }
 }

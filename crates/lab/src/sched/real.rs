@@ -2,7 +2,7 @@
 
 use std::{cell::Cell, sync::MutexGuard, time::Duration};
 
-use super::{Sched, State};
+use super::{Dpc, Sched, State};
 use crate::{kernel::kernel, sync::lock};
 
 /// Work items that may run side by side.
@@ -67,7 +67,7 @@ fn spawn(name: &str, run: fn(&'static Sched)) {
 
 impl Sched {
     fn dpc_thread(&'static self) {
-        self.serve(Self::run_dpc, |state| !state.dpcs.is_empty());
+        self.serve(Self::run_dpc, |state| state.dpcs.iter().any(Dpc::is_for_this_thread));
     }
 
     fn timer_thread(&'static self) {

@@ -8,6 +8,7 @@ use std::sync::{
 use crate::{
     clock::Mode,
     kernel::{DriverId, Kernel, kernel, one_at_a_time},
+    ndis::LAB,
     sched::{Disturbance, Processor},
     sync::lock,
     thread::{self, DISPATCH_LEVEL, PASSIVE_LEVEL},
@@ -86,6 +87,20 @@ fn sleep_does_not_expire_timers() {
     assert_eq!(log.take(), []);
     sched.advance(100);
     assert_eq!(log.take(), [("timer", 1_000_100, DISPATCH_LEVEL)]);
+}
+
+#[test]
+fn a_drivers_dpc_waits_for_its_own_processor() {
+    let _serial = one_at_a_time();
+    let sched = &Kernel::install(Mode::Virtual, 1).sched;
+    let log = Log::default();
+    thread::call_driver(DRIVER, "test", DISPATCH_LEVEL, || {
+        sched.queue_dpc(DRIVER, Box::new(log.entry("a driver's")));
+        sched.queue_dpc(LAB, Box::new(log.entry("an interrupt's")));
+        std::thread::scope(|scope| _ = scope.spawn(|| sched.run_dpcs()));
+        assert_eq!(log.take(), [("an interrupt's", 0, DISPATCH_LEVEL)]);
+    });
+    assert_eq!(log.take(), [("a driver's", 0, DISPATCH_LEVEL)]);
 }
 
 #[test]
