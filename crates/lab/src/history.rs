@@ -125,6 +125,12 @@ impl Book {
         objects.get(&object).map(|(kind, history)| (*kind, history.lines()))
     }
 
+    /// The last object that begins in the memory `start..=end`: its kind and where it begins.
+    pub fn last_in(&self, start: usize, end: usize) -> Option<(&'static str, usize)> {
+        let objects = self.objects.try_lock().ok()?;
+        objects.range(start..=end).next_back().map(|(object, (kind, _))| (*kind, *object))
+    }
+
     /// The run is over.
     pub fn clear(&self) {
         lock(&self.objects).clear();

@@ -77,8 +77,10 @@ impl Memory {
             Some(Access::ReadWrite) => "which the driver may touch".to_owned(),
             None => format!("which the driver may not touch: {}", state.why),
         };
-        let packet = kernel().ndis.ledger.owner_of(record.driver().addr());
-        let whose = packet.map(|name| format!(" of {name}")).unwrap_or_default();
+        let start = record.driver().addr();
+        let packet = kernel().ndis.ledger.owner_of(start).map(|name| format!(" of {name}"));
+        let object = || kernel().book.last_in(start, address).map(|(kind, at)| format!(" with the {kind} {at:#x}"));
+        let whose = packet.or_else(object).unwrap_or_default();
         format!("{address:#x}: byte {offset} of {} bytes of {}{whose}, {is}", record.len, record.kind.name())
     }
 

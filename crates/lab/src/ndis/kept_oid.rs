@@ -85,7 +85,12 @@ pub(super) fn ask_and_cancel(adapter: &Arc<Adapter>, kind: OidKind) -> NDIS_STAT
     for timer in timers {
         sched.cancel_timer(timer);
     }
-    *lock(&adapter.kept.0) = State::default();
+    // What a filter has handed on and completed itself comes back too: no card keeps a request for ever.
+    let left = std::mem::take(&mut *lock(&adapter.kept.0)).request;
+    if let Some(at) = left {
+        complete(at);
+        sched.pump();
+    }
     status
 }
 

@@ -19,7 +19,7 @@ pub struct Lent {
 impl Lent {
     /// Room for `bytes` bytes; `why` says in reports what ended the loan.
     pub fn new(bytes: usize, why: &'static str) -> Self {
-        let span = kernel().memory.alloc(Kind::Descriptor, bytes);
+        let span = kernel().memory.alloc(Kind::Descriptor, bytes.next_multiple_of(PAGE));
         span.open(Access::ReadWrite);
         Self { span, used: 0, why }
     }
@@ -47,7 +47,7 @@ impl Lent {
     /// # Panics
     /// Where the place is full.
     pub fn put_last<T>(&mut self, value: T) -> *mut T {
-        let end = self.span.len().next_multiple_of(PAGE);
+        let end = self.span.len();
         let at = end - size_of::<T>();
         assert!(self.used <= at, "room for what is lent");
         self.used = end;

@@ -1,5 +1,5 @@
-/* V34: completes an OID request that is cancelled, and again when its clone comes back; or passes the cancellation on. */
-#include "../breakers/breaker.h"
+/* V16: completes an OID request that is cancelled, and writes to it when its clone comes back; or passes the cancellation on. */
+#include "breaker.h"
 
 static void hasty_cancel(NDIS_HANDLE context, PVOID id) {
     struct module *module = context;
