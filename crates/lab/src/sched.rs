@@ -98,7 +98,7 @@ impl Dpc {
 }
 
 thread_local! {
-    /// This thread runs a DPC: what is queued meanwhile comes behind it.
+    /// This thread runs a DPC, behind which what is queued meanwhile comes.
     static IN_DPC: Cell<bool> = const { Cell::new(false) };
 }
 
@@ -140,8 +140,9 @@ impl Sched {
     /// runs when the IRQL falls there ([`Self::run_dpcs`]). Others run at the next such fall, on the DPC thread (real),
     /// or while the lab waits or pumps (virtual).
     pub fn queue_dpc(&self, driver: DriverId, routine: Routine) -> DpcId {
-        // Those of the lab itself stand for interrupts of any processor.
-        let waits = driver != LAB && thread::irql() >= DISPATCH_LEVEL;
+        // Those of the lab itself stand for interrupts of any processor. What a DPC queues comes behind it on whichever
+        // goes on: no fall of the IRQL need follow on this one.
+        let waits = driver != LAB && thread::irql() >= DISPATCH_LEVEL && !IN_DPC.get();
         let on = waits.then(|| std::thread::current().id());
         let mut state = lock(&self.state);
         let id = state.next_id();

@@ -104,6 +104,20 @@ fn a_drivers_dpc_waits_for_its_own_processor() {
 }
 
 #[test]
+fn what_a_dpc_queues_runs_though_its_processor_is_gone() {
+    let _serial = one_at_a_time();
+    let sched = &Kernel::install(Mode::Virtual, 1).sched;
+    let log = Log::default();
+    let entry = log.entry("behind");
+    let queue = move || _ = sched.queue_dpc(DRIVER, Box::new(entry));
+    sched.queue_dpc(DRIVER, Box::new(move || thread::call_driver(DRIVER, "DPC", DISPATCH_LEVEL, queue)));
+    std::thread::scope(|scope| _ = scope.spawn(|| sched.run_dpc()));
+    assert_eq!(log.take(), []);
+    sched.pump();
+    assert_eq!(log.take(), [("behind", 0, DISPATCH_LEVEL)]);
+}
+
+#[test]
 fn dpcs_wait_for_the_irql_to_fall() {
     let _serial = one_at_a_time();
     let sched = &Kernel::install(Mode::Virtual, 1).sched;
